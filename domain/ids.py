@@ -1,0 +1,63 @@
+"""Identities: time-ordered new ids, and ids derived from what they stand for.
+
+A derived id is what makes an act idempotent: the same provider event, subscription or seat number always lands on
+the same stream, where the primary key of the log refuses a second one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID, uuid5
+
+_USHER = UUID("6f1c1e0a-4a54-5d52-9d0b-75736865720a")
+
+
+def time_ordered_id(now: datetime, randomness: bytes) -> UUID:
+    """UUID version 7 (RFC 9562 §5.7): 48 bits of milliseconds, then 74 of the 80 bits of `randomness` (10 bytes)."""
+    milliseconds = int(now.timestamp() * 1000)
+    value = (milliseconds << 80) | int.from_bytes(randomness[:10], "big")
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    return UUID(int=value)
+
+
+def provider_event_id(provider: str, event: str) -> UUID:
+    """The stream of one webhook, e.g. ("stripe", "evt_1A…")."""
+    return uuid5(_USHER, f"provider-event/{provider}/{event}")
+
+
+def subscription_id_for(provider: str, subscription: str) -> UUID:
+    """The stream of a provider's subscription, e.g. ("stripe", "sub_1A…")."""
+    return uuid5(_USHER, f"subscription/{provider}/{subscription}")
+
+
+def invoice_id_for(provider: str, invoice: str) -> UUID:
+    return uuid5(_USHER, f"invoice/{provider}/{invoice}")
+
+
+def organization_id_for(provider: str, customer: str) -> UUID:
+    """The organization made from a provider's customer that never registered with us."""
+    return uuid5(_USHER, f"organization/{provider}/{customer}")
+
+
+def license_id_for(subscription_id: UUID) -> UUID:
+    """The one licence of a subscription."""
+    return uuid5(_USHER, f"license/{subscription_id}")
+
+
+def plan_id(code: str) -> UUID:
+    return uuid5(_USHER, f"plan/{code}")
+
+
+def product_id(code: str) -> UUID:
+    return uuid5(_USHER, f"product/{code}")
+
+
+def seat_id(license_id: UUID, number: int) -> UUID:
+    """The stream of seat `number` (from 1) of a licence: the fence that grants a seat once."""
+    return uuid5(license_id, f"seat/{number}")
+
+
+def message_id(event_stream: UUID, version: int, kind: str) -> UUID:
+    """The one mail of a `kind` that a stored event causes; a second sending meets the first one's row."""
+    return uuid5(event_stream, f"message/{version}/{kind}")
