@@ -7,6 +7,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   └── CatalogInvalid          a catalogue file is wrong: line and path in details.problems
     ├── NotFound                    there is no such thing for this caller
     ├── Conflict                    the thing is not in a state that allows this
+    │   ├── AlreadyRecorded         the stream exists: somebody did this before
     │   ├── EmailTaken
     │   ├── IdempotencyMismatch
     │   └── ConcurrentChange        somebody else changed it first, several times
@@ -81,6 +82,11 @@ class NotFound(UsherError):
 class Conflict(UsherError):
     code = "conflict"
     sentence = "The object is not in a state that allows this."
+
+
+class AlreadyRecorded(Conflict):
+    code = "already_recorded"
+    sentence = "This was done before."
 
 
 class EmailTaken(Conflict):
