@@ -1,0 +1,139 @@
+"""The one loop: read a batch after the position, apply all of it, save the position, one transaction.
+
+A consumer whose event cannot be handled stops there, says so in `follower_positions.error`, and is tried again with
+growing pauses; its position does not move and the other consumers run on. Any number of processes may run the same
+consumers: the position's row is locked while one works, the others pass by, and take over when it dies.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+import structlog
+
+from projections.log import Decode, LogReader
+from projections.read_model import Consumer
+
+log = structlog.get_logger()
+
+_POLL = 2.0
+"""Seconds to wait at most when no notification arrives."""
+_LONGEST_PAUSE = 60.0
+
+
+class Followers:
+    """Runs consumers over the log of one database, in one thread, over one connection."""
+
+    def __init__(self, database_url: str, decode: Decode, consumers: Sequence[Consumer]) -> None:
+        self._url = database_url
+        self._consumers = consumers
+        self._reader = LogReader(decode)
+        self._pauses: dict[str, tuple[float, float]] = {}  # name -> (not before, length of the last pause)
+
+    def run(self, stop: threading.Event, *, beat: Callable[[], None] = lambda: None) -> None:
+        """Follows until `stop` is set; `beat` is called every round, for liveness."""
+        while not stop.is_set():
+            try:
+                with connect(self._url) as connection:
+                    register(connection, self._consumers)
+                    connection.execute("listen usher_log")
+                    self._follow(connection, stop, beat)
+            except psycopg.OperationalError as error:
+                log.warning("followers.database_away", error=type(error).__name__)
+                stop.wait(0.5)
+
+    def _follow(self, connection: psycopg.Connection[Any], stop: threading.Event, beat: Callable[[], None]) -> None:
+        while not stop.is_set():
+            beat()
+            if self.advance(connection) == 0:
+                for _ in connection.notifies(timeout=_POLL, stop_after=1):
+                    break
+
+    def advance(self, connection: psycopg.Connection[Any]) -> int:
+        """One batch for every consumer that is behind and not paused; answers how many events were taken."""
+        behind = _behind(connection)
+        return sum(
+            self._advance_one(connection, consumer)
+            for consumer in self._consumers
+            if consumer.name in behind and not self._paused(consumer.name)
+        )
+
+    def catch_up(self, connection: psycopg.Connection[Any]) -> None:
+        """Advances until nothing is left to take (consumers that fail stay where they are)."""
+        while self.advance(connection):
+            pass
+
+    def _advance_one(self, connection: psycopg.Connection[Any], consumer: Consumer) -> int:
+        try:
+            taken = take_batch(connection, self._reader, consumer)
+            self._pauses.pop(consumer.name, None)
+            return taken
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            self._stopped(connection, consumer, error)
+            return 0
+
+    def _paused(self, name: str) -> bool:
+        return name in self._pauses and time.monotonic() < self._pauses[name][0]
+
+    def _stopped(self, connection: psycopg.Connection[Any], consumer: Consumer, error: Exception) -> None:
+        _, last = self._pauses.get(consumer.name, (0.0, 0.5))
+        pause = min(last * 2, _LONGEST_PAUSE)
+        self._pauses[consumer.name] = (time.monotonic() + pause, pause)
+        reason = f"{type(error).__name__}: {error}"[:2000]
+        connection.execute(
+            "update follower_positions set error = %s, failed_at = now() where name = %s", (reason, consumer.name)
+        )
+        log.error("follower.stopped", follower=consumer.name, error=type(error).__name__, retry_in=pause)
+
+
+def connect(url: str, *, schema: str | None = None) -> psycopg.Connection[Any]:
+    """A connection for following; with `schema`, its tables are found before the live ones."""
+    connection = psycopg.connect(url, autocommit=True, connect_timeout=3)
+    if schema:
+        connection.execute("select set_config('search_path', %s, false)", (f"{schema}, public",))
+    return connection
+
+
+def register(connection: psycopg.Connection[Any], consumers: Sequence[Consumer]) -> None:
+    for consumer in consumers:
+        connection.execute("insert into follower_positions (name) values (%s) on conflict do nothing", (consumer.name,))
+
+
+def take_batch(connection: psycopg.Connection[Any], reader: LogReader, consumer: Consumer) -> int:
+    """Applies the next batch and moves the position, together or not at all; answers how many events were read."""
+    with connection.transaction():
+        found = connection.execute(
+            "select position from follower_positions where name = %s for update skip locked", (consumer.name,)
+        ).fetchone()
+        if found is None:
+            return 0  # another process works on it
+        batch = reader.read(connection, found[0])
+        if not batch:
+            return 0
+        apply(connection, consumer, batch)
+        connection.execute(
+            "update follower_positions set position = %s, updated_at = now(), error = null, failed_at = null"
+            " where name = %s",
+            (batch[-1].position, consumer.name),
+        )
+    return len(batch)
+
+
+def apply(connection: psycopg.Connection[Any], consumer: Consumer, batch: Sequence[Any]) -> None:
+    """Hands a consumer the events of a batch that it asked for."""
+    wanted = [r for r in batch if consumer.topics is None or r.topic in consumer.topics]
+    if wanted:
+        consumer.apply(connection, wanted)
+
+
+def _behind(connection: psycopg.Connection[Any]) -> set[str]:
+    found = connection.execute(
+        "select name from follower_positions where position < (select max(notification_id) from stored_events)"
+    ).fetchall()
+    return {name for (name,) in found}

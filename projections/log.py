@@ -1,0 +1,73 @@
+"""Reading the log in order: batches of recorded events, decoded once for all who follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from domain.aggregate import Event
+
+BATCH = 500
+"""Events a transaction: large enough to share its cost, small enough to keep locks short."""
+
+Decode = Callable[["StoredRow"], Event]
+
+
+class StoredRow(NamedTuple):
+    """One row of the log as it is stored; has the shape that the codec reads."""
+
+    originator_id: UUID
+    originator_version: int
+    topic: str
+    state: bytes
+
+
+class Recorded:
+    """An event with its place in the log and its attribution; decoded when first looked at."""
+
+    def __init__(self, position: int, stored: StoredRow, actor: str, cause: str, decode: Decode) -> None:
+        self.position = position
+        self.stored = stored
+        self.topic = stored.topic
+        self.actor = actor
+        self.cause = cause
+        self._decode = decode
+
+    @cached_property
+    def event(self) -> Any:
+        """The domain event; raises when the stored state does not fit its class."""
+        return self._decode(self.stored)
+
+
+class LogReader:
+    """Reads batches; keeps the last one, since followers that are level ask for the same."""
+
+    def __init__(self, decode: Decode) -> None:
+        self._decode = decode
+        self._last: tuple[tuple[int, int | None], list[Recorded]] | None = None
+
+    def read(self, connection: psycopg.Connection[Any], after: int, until: int | None = None) -> list[Recorded]:
+        """Up to `BATCH` events after a position, in log order, none beyond `until`."""
+        if self._last and self._last[0] == (after, until):
+            return self._last[1]
+        batch = self._select(connection, after, until)
+        if len(batch) == BATCH or until is not None:
+            self._last = ((after, until), batch)  # a short batch may grow, a full one never changes
+        return batch
+
+    def _select(self, connection: psycopg.Connection[Any], after: int, until: int | None) -> list[Recorded]:
+        cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
+        cursor.execute(
+            "select notification_id, originator_id, originator_version, topic, state::text, actor, cause"
+            " from stored_events where notification_id > %s and notification_id <= %s"
+            " order by notification_id limit %s",
+            (after, until if until is not None else 2**62, BATCH),
+        )
+        return [
+            Recorded(position, StoredRow(stream, version, topic, state.encode()), actor, cause, self._decode)
+            for position, stream, version, topic, state, actor, cause in cursor.fetchall()
+        ]
