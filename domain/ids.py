@@ -53,6 +53,11 @@ def product_id(code: str) -> UUID:
     return uuid5(_USHER, f"product/{code}")
 
 
+def price_book_id() -> UUID:
+    """The one stream that says what every price means."""
+    return uuid5(_USHER, "price-book")
+
+
 def seat_id(license_id: UUID, number: int) -> UUID:
     """The stream of seat `number` (from 1) of a licence: the fence that grants a seat once."""
     return uuid5(license_id, f"seat/{number}")
