@@ -35,6 +35,11 @@ def invoice_id_for(provider: str, invoice: str) -> UUID:
     return uuid5(_USHER, f"invoice/{provider}/{invoice}")
 
 
+def billing_account_id(provider: str, customer: str) -> UUID:
+    """The stream of a provider's customer, e.g. ("stripe", "cus_1A…")."""
+    return uuid5(_USHER, f"billing-account/{provider}/{customer}")
+
+
 def organization_id_for(provider: str, customer: str) -> UUID:
     """The organization made from a provider's customer that never registered with us."""
     return uuid5(_USHER, f"organization/{provider}/{customer}")
@@ -66,3 +71,8 @@ def seat_id(license_id: UUID, number: int) -> UUID:
 def message_id(event_stream: UUID, version: int, kind: str) -> UUID:
     """The one mail of a `kind` that a stored event causes; a second sending meets the first one's row."""
     return uuid5(event_stream, f"message/{version}/{kind}")
+
+
+def admin_key_id(digest: str) -> UUID:
+    """The API key that is made from the settings at first start; the same secret never makes a second one."""
+    return uuid5(_USHER, f"admin-key/{digest}")

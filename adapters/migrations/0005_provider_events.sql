@@ -5,11 +5,19 @@ create table provider_payloads (
     received_at       timestamptz not null
 );
 
--- Which provider objects belong together, learnt from events and look-ups: a charge names no invoice, its payment
--- intent is named by the invoice's payment. kind: charge | payment_intent, and what each one pays.
+-- Which invoice a payment pays: a charge names no invoice, but the invoice's payment names the payment intent and the
+-- charge. Written with what taught it (an invoice, an invoice payment, an answer of the provider).
 create table provider_payments (
     provider   text not null,
     payment    text not null,
     invoice    text not null,
     primary key (provider, payment, invoice)
+);
+
+-- Which deferred events wait for which object, e.g. `subscription/sub_1A…`, so that its arrival wakes them at once.
+create table provider_waiting (
+    provider          text not null,
+    waiting_for       text not null,
+    provider_event_id uuid not null,
+    primary key (provider, waiting_for, provider_event_id)
 );

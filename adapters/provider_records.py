@@ -1,0 +1,76 @@
+"""What providers sent and taught us, outside the log: raw bodies, who waits for what, which invoice a payment pays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from adapters.database import Database, Row
+
+
+class ProviderRecords:
+    """Statements to save together with events, and questions about what was saved."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @staticmethod
+    def keep_body(provider_event_id: UUID, body: bytes, received_at: datetime) -> Row:
+        return (
+            "insert into provider_payloads (provider_event_id, body, received_at) values (%s, %s, %s)",
+            (provider_event_id, body, received_at),
+        )
+
+    def body(self, provider_event_id: UUID) -> bytes | None:
+        """The raw webhook, or None once it was purged."""
+        found = self._database.fetch_one(
+            "select body from provider_payloads where provider_event_id = %s", (provider_event_id,)
+        )
+        return bytes(found["body"]) if found else None
+
+    @staticmethod
+    def wait(provider: str, waiting_for: str, provider_event_id: UUID) -> Row:
+        return (
+            "insert into provider_waiting (provider, waiting_for, provider_event_id) values (%s, %s, %s)"
+            " on conflict do nothing",
+            (provider, waiting_for, provider_event_id),
+        )
+
+    @staticmethod
+    def stop_waiting(provider_event_id: UUID) -> Row:
+        return "delete from provider_waiting where provider_event_id = %s", (provider_event_id,)
+
+    def waiting_for(self, provider: str, arrived: Sequence[str]) -> list[UUID]:
+        """The deferred events that wait for one of these objects."""
+        found = self._database.fetch_all(
+            "select distinct provider_event_id from provider_waiting where provider = %s and waiting_for = any(%s)",
+            (provider, list(arrived)),
+        )
+        return [row["provider_event_id"] for row in found]
+
+    @staticmethod
+    def learn_payment(provider: str, payment: str, invoice: str) -> Row:
+        return (
+            "insert into provider_payments (provider, payment, invoice) values (%s, %s, %s) on conflict do nothing",
+            (provider, payment, invoice),
+        )
+
+    def invoices_paid_by(self, provider: str, payments: Sequence[str]) -> list[str]:
+        """The provider's ids of the invoices that these charges or payment intents pay."""
+        found = self._database.fetch_all(
+            "select distinct invoice from provider_payments where provider = %s and payment = any(%s) order by invoice",
+            (provider, list(payments)),
+        )
+        return [row["invoice"] for row in found]
+
+    def unprocessed(self, *, received_before: datetime, limit: int) -> list[UUID]:
+        """Events that were received and that no worker has finished, from the log itself, oldest first."""
+        found = self._database.fetch_all(
+            "select provider_event_id from provider_payloads p where received_at < %s and not exists ("
+            " select from stored_events e where e.originator_id = p.provider_event_id"
+            " and e.topic in ('provider_event.processed', 'provider_event.ignored'))"
+            " order by received_at limit %s",
+            (received_before, limit),
+        )
+        return [row["provider_event_id"] for row in found]

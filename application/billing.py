@@ -1,0 +1,163 @@
+"""A provider's webhook becomes its consequences: all of them in one transaction with the mark "processed"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+import structlog
+from eventsourcing.persistence import IntegrityError
+
+from application.attribution import acting
+from application.billing_rules import BillingRules, ParentUnknown
+from application.work import Work
+from domain.errors import ConcurrentChange
+from domain.license import License
+from domain.provider_event import ProviderEvent
+from domain.provider_facts import ProviderFact
+from domain.subscription import Subscription
+
+if TYPE_CHECKING:
+    from adapters.clock import Clock
+    from adapters.database import Row
+    from adapters.provider_records import ProviderRecords
+    from application.entitling import Entitling
+    from application.licenses import LicenseGuard
+    from application.store import Store
+
+log = structlog.get_logger()
+
+_ATTEMPTS = 8
+
+
+class Provider(Protocol):
+    """What Usher asks of a payment provider's adapter."""
+
+    def translate(self, body: bytes) -> ProviderFact | None:
+        """A raw webhook in our words; None when nothing here can follow from its kind."""
+
+    def look_up(self, reference: str) -> Sequence[ProviderFact]:
+        """Facts about an object that a webhook depends on, e.g. `subscription/sub_1A…`; none when it cannot tell."""
+
+
+class Billing:
+    """Processing is idempotent: a second worker meets the first one's events on the primary key and changes nothing."""
+
+    def __init__(
+        self,
+        store: Store,
+        records: ProviderRecords,
+        providers: Mapping[str, Provider],
+        rules: BillingRules,
+        entitling: Entitling,
+        guard: LicenseGuard,
+        clock: Clock,
+        wake: Callable[[UUID], None],
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._providers = providers
+        self._rules = rules
+        self._entitling = entitling
+        self._guard = guard
+        self._clock = clock
+        self._wake = wake
+
+    def receive(
+        self, provider: str, event: str, type: str, occurred_at: datetime, body: bytes
+    ) -> tuple[ProviderEvent, list[Row]]:
+        """What is stored when a webhook comes in; its stream's primary key refuses the second delivery."""
+        now = self._clock.now()
+        received = ProviderEvent.receive(provider=provider, event=event, type=type, occurred_at=occurred_at, now=now)
+        return received, [self._records.keep_body(received.id, body, now)]
+
+    def process(self, provider_event_id: UUID) -> None:
+        """Brings a received event to its end: processed, ignored, or deferred until what it depends on is known.
+
+        Raises `Unavailable` and `ConcurrentChange` when it should be tried again; any other exception is a fault of
+        ours and is recorded on the event, which stays visible and is tried again by the sweep.
+        """
+        event = self._store.fetch(ProviderEvent, provider_event_id)
+        if event.is_finished:
+            return
+        with acting(f"provider:{event.provider}", f"event:{provider_event_id}"):
+            body = self._records.body(provider_event_id)
+            fact = self._providers[event.provider].translate(body) if body is not None else None
+            if fact is None:
+                reason = "nothing follows from events of this kind" if body is not None else "the body was purged"
+                self._store.change(
+                    ProviderEvent, provider_event_id, lambda e: e.ignore(reason=reason, now=self._clock.now())
+                )
+                return
+            try:
+                self._apply(event, fact)
+            except ParentUnknown as unknown:
+                self._look_up_or_defer(event, fact, unknown)
+
+    def fail(self, provider_event_id: UUID, error: Exception) -> None:
+        """Makes a fault visible on the event."""
+        kind = type(error).__name__
+        with acting("worker:billing", f"event:{provider_event_id}"):
+            self._store.change(ProviderEvent, provider_event_id, lambda e: e.fail(error=kind, now=self._clock.now()))
+
+    def retry(self, provider_event_id: UUID) -> ProviderEvent:
+        """A person asks for another try."""
+        event = self._store.change(ProviderEvent, provider_event_id, lambda e: e.retry(now=self._clock.now()))
+        self._wake(provider_event_id)
+        return event
+
+    def settle(self, subscription_id: UUID) -> None:
+        """Asks anew what the subscription's licence should be: a deadline has passed."""
+        with acting("worker:deadlines", f"subscription:{subscription_id}"):
+            self._save(lambda work, now: self._settle(work, subscription_id, now))
+
+    def _settle(self, work: Work, subscription_id: UUID, now: datetime) -> None:
+        self._entitling.settle(work, work.fetch(Subscription, subscription_id), now)
+
+    def _apply(self, event: ProviderEvent, fact: ProviderFact) -> None:
+        arrived: list[str] = []
+
+        def decide(work: Work, now: datetime) -> None:
+            arrived[:] = self._rules.apply(work, event.provider, fact, now)
+            current = work.fetch(ProviderEvent, event.id)
+            current.process(consequences=work.touched, now=now)
+            work.rows.append(self._records.stop_waiting(event.id))
+
+        self._save(decide)
+        for waiting in self._records.waiting_for(event.provider, arrived):
+            self._wake(waiting)
+
+    def _look_up_or_defer(self, event: ProviderEvent, fact: ProviderFact, unknown: ParentUnknown) -> None:
+        """The provider may know what we do not; what it answers goes the same way as a webhook."""
+        try:
+            for parent in self._providers[event.provider].look_up(unknown.reference):
+                self._save(lambda work, now, parent=parent: self._rules.apply(work, event.provider, parent, now))  # type: ignore[misc]
+            self._apply(event, fact)
+        except ParentUnknown as still:
+            self._defer(event, still.reference)
+
+    def _defer(self, event: ProviderEvent, reference: str) -> None:
+        log.info("provider_event.deferred", provider_event_id=str(event.id), waiting_for=reference)
+        self._store.change(
+            ProviderEvent,
+            event.id,
+            lambda e: e.defer(waiting_for=reference, now=self._clock.now()),
+            rows=[self._records.wait(event.provider, reference, event.id)],
+        )
+
+    def _save(self, decide: Callable[[Work, datetime], object]) -> None:
+        """Decides on fresh state, guards licences that get tighter, saves all of it; again when somebody was faster."""
+        for _ in range(_ATTEMPTS):
+            work = Work(self._store)
+            decide(work, self._clock.now())
+            licenses = work.changed(License)
+            self._guard.tighten(licenses)
+            try:
+                work.save()
+            except IntegrityError:
+                continue
+            self._guard.refresh(licenses)
+            return
+        raise ConcurrentChange(retry_after=1)

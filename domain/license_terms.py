@@ -1,0 +1,32 @@
+"""What a licence carries: what is kept of its key, and what it grants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.entitlements import Entitlements
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is kept of a licence key: enough to find and to hint at it, not to know it."""
+
+    version: int
+    digest: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the licence grants: a plan version's entitlements, taken over whole, and the seats that were bought."""
+
+    product: str
+    plan: str
+    plan_version: int
+    seats: int
+    entitlements: Entitlements
+
+    @property
+    def seats_allowed(self) -> int | None:
+        """Seats that may be taken at once, overage included; None when there is no end."""
+        return self.entitlements.with_overage(self.seats)
