@@ -31,7 +31,7 @@ ANNOUNCEMENT = timedelta(seconds=10)
 OVERLAP = timedelta(days=30)
 LOOK_EVERY = 2.0
 _SHORTEST_GAP = 0.5  # seconds between two looks, however many unknown kids are presented
-_LONGEST_LEASE = 16_384
+_LONGEST_LEASE = 32_768  # characters
 
 log = structlog.get_logger()
 
@@ -93,18 +93,20 @@ class SigningKeys:
     def rotate(self, algorithm: Algorithm, now: datetime, overlap: timedelta = OVERLAP) -> SigningKey:
         """A new key for `algorithm`. The old one signs until the new one begins and is accepted until `now + overlap`.
 
-        `overlap` 0 is the answer to a stolen key: from now on nothing that it signed counts. Private halves whose time
-        is over are destroyed. `ConcurrentChange` when somebody else rotates at this moment.
+        `overlap` 0 is the answer to a stolen key: from now on nothing counts that any older key of the algorithm
+        signed, the retired ones included. Private halves whose time is over are destroyed. `ConcurrentChange` when
+        somebody else rotates at this moment.
         """
         if overlap < timedelta(0):
             raise ValueError("an overlap is not negative")
         now = now.replace(microsecond=0)  # as the times in a lease: one issued in this second gets the new key
         new = SigningKey.generate(algorithm, now, signs_from=now + min(overlap, ANNOUNCEMENT))
-        retire = "update signing_keys set valid_until = %s where algorithm = %s and valid_until is null"
+        retire = """update signing_keys set valid_until = least(valid_until, %s)
+            where algorithm = %s and (valid_until is null or %s)"""
         destroy = "update signing_keys set private_key = null where valid_until <= %s"
         try:
             with self._database.transaction() as connection:
-                connection.execute(retire, (now + overlap, algorithm))
+                connection.execute(retire, (now + overlap, algorithm, not overlap))
                 connection.execute(destroy, (now,))
                 connection.execute(_INSERT, self._row(new))
         except UniqueViolation as error:

@@ -30,7 +30,7 @@ _TWICE = tuple((2 * value) ^ (0b100101 if value & 0b10000 else 0) for value in r
 _FORGIVEN = str.maketrans("OIL", "011")
 _BODY = 25
 _LONGEST_INPUT = 100
-_PREFIX = re.compile(r"[A-Z0-9]{1,16}", re.ASCII)
+_PREFIX = re.compile(r"[A-Z0-9]{1,16}")  # wider than what a product may choose today: old keys must read
 _SEPARATORS = re.compile(r"[\s\-\u2010-\u2015\u2212]+")  # word processors turn hyphens into dashes
 
 
@@ -109,7 +109,7 @@ def parse(text: str) -> LicenseKey:
 
 
 def is_prefix(text: str) -> bool:
-    """Whether a product may use this as `license_key_prefix`."""
+    """Whether keys can begin with this; `domain/product.py` decides what a product may choose."""
     return _PREFIX.fullmatch(text) is not None
 
 
