@@ -87,16 +87,14 @@ class CatalogFile:
                         yield f"plans[{index}].prices[{number}].{name}", reference, plan.code
 
 
-def refuse(problems: Iterable[Problem], lines: Mapping[str, int]) -> None:
-    """Raises `CatalogInvalid` with every problem, each with its line; does nothing when there is none."""
+def refusal(problems: Iterable[Problem], lines: Mapping[str, int]) -> CatalogInvalid:
+    """The error that tells every problem (there is at least one) with its line, in the order of lines."""
     found = sorted(((line_of(each.path, lines), each) for each in problems), key=lambda pair: pair[0])
-    if not found:
-        return
     line, first = found[0]
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     place = f"line {line}, {first.path}" if first.path else f"line {line}"
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     shown = [{"line": line, "path": each.path, "message": each.message} for line, each in found[:_SHOWN_PROBLEMS]]
-    raise CatalogInvalid(f"{place}: {first.message}{more}", details={"problems": shown, "count": len(found)})
+    return CatalogInvalid(f"{place}: {first.message}{more}", details={"problems": shown, "count": len(found)})
 
 
 def line_of(path: str, lines: Mapping[str, int]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -124,7 +124,7 @@ class Entitlements:
     A seat is lost one `lease` after its last heartbeat; clients are told to beat every `heartbeat` and may work
     `offline_grace` beyond the lease. `payment_grace[i]` is the grace after failed payment i+1; the next one suspends.
     A licence runs to the end of the paid period, or for `license_term`. `machines` (None: not node-locked) is how
-    many fingerprints may be activated. Tuples are in the order of their names.
+    many fingerprints may be activated.
     """
 
     seats: int | Literal["quantity"]
@@ -139,6 +139,15 @@ class Entitlements:
     limits: tuple[Limit, ...] = ()
     rate_limits: tuple[RateLimit, ...] = ()
 
+    def in_order(self) -> Entitlements:
+        """The same entitlements with features and limits by name."""
+        return replace(
+            self,
+            features=tuple(sorted(self.features, key=lambda each: each.name)),
+            limits=tuple(sorted(self.limits, key=lambda each: each.meter)),
+            rate_limits=tuple(sorted(self.rate_limits, key=lambda each: each.name)),
+        )
+
     def seats_granted(self, quantity: int) -> int:
         """The seats that are paid for. ValueError when `quantity` is negative."""
         if quantity < 0:
@@ -147,7 +156,10 @@ class Entitlements:
 
     def seats_allowed(self, quantity: int) -> int | None:
         """The seats that may be taken at once, overage included; None when there is no end."""
-        granted = self.seats_granted(quantity)
+        return self.with_overage(self.seats_granted(quantity))
+
+    def with_overage(self, granted: int) -> int | None:
+        """What `granted` seats become with the overage on top; None when there is no end."""
         if self.overage is Overage.UNLIMITED:
             return None
         return granted + granted * _QUARTERS[self.overage] // 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -60,12 +60,17 @@ class Price:
 
 @dataclass(frozen=True)
 class PlanTerms:
-    """One version of a plan. `prices` are in the order of their codes; none means that the price is negotiated."""
+    """One version of a plan; no price means that it is negotiated."""
 
     name: str
     trial_days: int
     entitlements: Entitlements
     prices: tuple[Price, ...]
+
+    def in_order(self) -> PlanTerms:
+        """The same terms, whatever order they were written in: prices by code, features and limits by name."""
+        prices = tuple(sorted(self.prices, key=lambda price: price.code))
+        return replace(self, entitlements=self.entitlements.in_order(), prices=prices)
 
     def price(self, reference: str) -> Price | None:
         """The price that is known by this code or Stripe id."""
@@ -118,13 +123,15 @@ class Plan(Aggregate):
     def publish(cls, *, code: str, product: str, terms: PlanTerms, now: datetime) -> Plan:
         """The plan with its version 1. `InvalidRequest` when something is not sane."""
         refuse([*check_code("code", code), *check_code("product", product), *terms.problems()])
-        return cls.begin(cls.Published, id=ids.plan_id(code), now=now, code=code, product=product, terms=terms)
+        return cls.begin(
+            cls.Published, id=ids.plan_id(code), now=now, code=code, product=product, terms=terms.in_order()
+        )
 
     def publish_version(self, terms: PlanTerms, *, now: datetime) -> None:
         """Sold from now on under `terms`, also after a withdrawal. Nothing happens when they are the current ones."""
         refuse(terms.problems())
-        if terms != self.current:
-            self.record(self.VersionPublished, now=now, number=self.current_version + 1, terms=terms)
+        if terms.in_order() != self.current:
+            self.record(self.VersionPublished, now=now, number=self.current_version + 1, terms=terms.in_order())
         elif self.withdrawn:
             self.record(self.Returned, now=now)
 

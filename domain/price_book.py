@@ -64,7 +64,7 @@ class PriceBook(Aggregate):
         `references` are those of all its prices; the known ones are left out. Nothing happens when nothing is new.
         `Conflict` when a plan belongs to another product or a reference to another plan.
         """
-        published, references = tuple(published), tuple(references)
+        published, references = tuple(published), tuple(dict.fromkeys(references))
         self._refuse_strangers(published, references)
         facts = {
             "products": tuple(products),
@@ -89,9 +89,10 @@ class PriceBook(Aggregate):
         for each in published:
             if self.plans.get(each.plan, each.product) != each.product:
                 raise Conflict(f"Plan {each.plan} belongs to product {self.plans[each.plan]}.")
+        owners = dict(self.references)
         for price in references:
-            if self.references.get(price.reference, price.plan) != price.plan:
-                raise Conflict(f"Price {price.reference} belongs to plan {self.references[price.reference]}.")
+            if owners.setdefault(price.reference, price.plan) != price.plan:
+                raise Conflict(f"Price {price.reference} belongs to plan {owners[price.reference]}.")
 
     class Opened(Created):
         TOPIC = "price_book.opened"

@@ -27,7 +27,7 @@ class Problem:
 
     def under(self, parent: str) -> Problem:
         """The same problem seen from the owner of `parent`."""
-        return Problem(f"{parent}.{self.path}" if self.path else parent, self.message)
+        return Problem(f"{parent}.{self.path}" if self.path and parent else parent or self.path, self.message)
 
 
 def under(parent: str, problems: Iterable[Problem]) -> list[Problem]:

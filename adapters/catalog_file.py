@@ -1,0 +1,212 @@
+"""The catalogue file (contract §4, docs/catalogs/README.md): YAML or JSON in, a `CatalogFile` out, and back.
+
+Every problem of a file is collected and told with its line and path; what the values may be is the domain's to say
+(`problems()`), here is only how they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import yaml
+
+from adapters.yaml_tree import Flaw, Node, read_tree
+from adapters.yaml_values import (
+    Convert,
+    Reading,
+    Wrong,
+    boolean,
+    duration,
+    each_duration,
+    entries_of,
+    integer,
+    items_of,
+    number,
+    parsed,
+    share,
+    shown,
+    text,
+    word,
+)
+from domain.catalog import CatalogFile, PlanEntry, ProductEntry, refusal
+from domain.durations import CalendarTerm
+from domain.entitlements import UNLIMITED, Entitlements, Feature, Limit, LimitPeriod, Overage, RateLimit, RatePeriod
+from domain.money import CURRENCIES, Money
+from domain.plan import Interval, PlanTerms, Price
+from domain.problems import Problem
+
+FORMAT = 1
+
+
+def read(data: str | bytes) -> CatalogFile:
+    """The catalogue in `data`, sane and free of contradictions.
+
+    Raises `CatalogInvalid`; its `details.problems` is `[{"line", "path", "message"}]`, in the order of lines.
+    """
+    try:
+        tree = read_tree(data)
+    except Flaw as flaw:
+        raise refusal([Problem(flaw.path, flaw.message)], {flaw.path: flaw.line}) from flaw
+    reading = Reading()
+    reading.note(Problem(flaw.path, flaw.message) for flaw in tree.flaws)
+    found = reading.convert(_file, tree.root)
+    if reading.problems:
+        raise refusal(reading.problems, tree.lines)
+    file: CatalogFile = replace(found, lines=tree.lines)
+    return file
+
+
+def write(document: Mapping[str, Any]) -> str:
+    """A catalogue document (`application/catalog_document.py`) as YAML that `read` understands."""
+    return str(yaml.dump(dict(document), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120))
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes equal values out each time: `read` refuses aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _file(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {"version": _version, "products": _products, "plans": _plans}
+    return reading.record(lambda version, **entries: CatalogFile(**entries), node, fields, *fields)
+
+
+def _products(reading: Reading, node: Node) -> Any:
+    return reading.all(_product, items_of(node))
+
+
+def _product(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {"code": text, "name": text, "license_key_prefix": text}
+    return reading.record(ProductEntry, node, fields, *fields)
+
+
+def _plans(reading: Reading, node: Node) -> Any:
+    return reading.all(_plan, items_of(node))
+
+
+def _plan(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {
+        "code": text,
+        "product": text,
+        "name": text,
+        "trial_days": integer,
+        "entitlements": _entitlements,
+        "prices": _prices,
+    }
+    return reading.record(_plan_entry, node, fields, "code", "product", "name", "entitlements", "prices")
+
+
+def _plan_entry(*, code: str, product: str, trial_days: int = 0, **terms: Any) -> PlanEntry:
+    return PlanEntry(code, product, PlanTerms(trial_days=trial_days, **terms))
+
+
+def _prices(reading: Reading, node: Node) -> Any:
+    return reading.all(_price, items_of(node))
+
+
+def _price(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {
+        "code": text,
+        "amount": integer,
+        "currency": _currency,
+        "interval": partial(word, Interval),
+        "interval_count": integer,
+        "stripe_price": text,
+    }
+    return reading.record(_priced, node, fields, "code", "amount", "currency", "interval")
+
+
+def _priced(*, amount: int, currency: str, **rest: Any) -> Price:
+    return Price(money=Money(amount, currency), **rest)
+
+
+def _entitlements(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {
+        "seats": _seats,
+        "overage": _overage,
+        "lease": duration,
+        "heartbeat": duration,
+        "offline_grace": duration,
+        "payment_grace": each_duration,
+        "license_term": _license_term,
+        "machines": integer,
+        "features": _features,
+        "limits": _limits,
+        "rate_limits": _rate_limits,
+    }
+    return reading.record(Entitlements, node, fields, "seats")
+
+
+def _features(reading: Reading, node: Node) -> Any:
+    return reading.all(_feature, entries_of(node).values())
+
+
+def _feature(reading: Reading, node: Node) -> Feature:
+    if not isinstance(node.value, bool | int):
+        raise Wrong(f"{shown(node)} is neither true, false nor a whole number")
+    return Feature.of(node.name, node.value)
+
+
+def _limits(reading: Reading, node: Node) -> Any:
+    return reading.all(_limit, entries_of(node).values())
+
+
+def _limit(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {
+        "amount": _limit_amount,
+        "per": partial(word, LimitPeriod),
+        "warn_at": share,
+        "hard": boolean,
+    }
+    return reading.record(partial(Limit, node.name), node, fields, "amount", "per")
+
+
+def _rate_limits(reading: Reading, node: Node) -> Any:
+    return reading.all(_rate_limit, entries_of(node).values())
+
+
+def _rate_limit(reading: Reading, node: Node) -> RateLimit:
+    calls, slash, per = node.value.partition("/") if isinstance(node.value, str) else ("", "", "")
+    if not (slash and calls.isascii() and calls.isdigit() and len(calls) < 10 and per in list(RatePeriod)):
+        raise Wrong(f'{shown(node)} is not a rate such as "10/second" (or minute, hour, day)')
+    return RateLimit(node.name, int(calls), RatePeriod(per))
+
+
+def _version(reading: Reading, node: Node) -> int:
+    if node.value is True or node.value != FORMAT:
+        raise Wrong(f"{shown(node)} is not a version of this format; write {FORMAT}")
+    return FORMAT
+
+
+def _seats(reading: Reading, node: Node) -> Any:
+    return "quantity" if node.value == "quantity" else number(node, 'a whole number or the word "quantity"')
+
+
+def _limit_amount(reading: Reading, node: Node) -> Any:
+    return UNLIMITED if node.value == UNLIMITED else number(node, 'a whole number or the word "unlimited"')
+
+
+def _overage(reading: Reading, node: Node) -> Overage:
+    if node.value == UNLIMITED:
+        return Overage.UNLIMITED
+    shares = [each for each in Overage if each is not Overage.UNLIMITED]
+    for each in shares:
+        if not isinstance(node.value, bool | str) and node.value == Decimal(each):
+            return each
+    raise Wrong(f'{shown(node)} is none of {", ".join(shares)} and "unlimited"')
+
+
+def _license_term(reading: Reading, node: Node) -> Any:
+    return "period" if node.value == "period" else parsed(CalendarTerm.parse, node, 'or the word "period"')
+
+
+def _currency(reading: Reading, node: Node) -> str:
+    if not (isinstance(node.value, str) and node.value in CURRENCIES):
+        raise Wrong(f"{shown(node)} is not a lower-case ISO 4217 currency such as usd")
+    return node.value

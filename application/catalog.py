@@ -1,0 +1,124 @@
+"""The catalogue: what is sold, applied from a file, and what a price that somebody pays stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from eventsourcing.persistence import IntegrityError
+
+from application.catalog_change import Change, Revision
+from application.catalog_document import Document, catalog_document
+from application.store import Store
+from domain import ids
+from domain.catalog import CatalogFile, PlanEntry, ProductEntry, refusal
+from domain.errors import ConcurrentChange, NotFound
+from domain.plan import Plan, PricedPlan
+from domain.price_book import PriceBook
+from domain.product import Product
+
+if TYPE_CHECKING:
+    from adapters.clock import Clock
+
+_ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a file changes (with `dry_run`: would change), and the version each of its plans then has."""
+
+    changes: tuple[Change, ...]
+    versions: dict[str, int]
+    dry_run: bool
+
+    @property
+    def document(self) -> Document:
+        """JSON-ready: `{"dry_run", "changes": [{"kind", "code", "version", "details", "sentence"}], "versions"}`."""
+        changes = [change.document for change in self.changes]
+        return {"dry_run": self.dry_run, "changes": changes, "versions": self.versions}
+
+
+class Catalog:
+    """Reads come from the aggregates: what was applied is sold at once. `read` makes a `CatalogFile` of its text."""
+
+    def __init__(self, store: Store, clock: Clock, *, read: Callable[[str | bytes], CatalogFile]) -> None:
+        self._store = store
+        self._clock = clock
+        self.read = read
+
+    def diff(self, file: CatalogFile) -> tuple[Change, ...]:
+        """What `apply` would change, in the order of the file."""
+        return self.apply(file, dry_run=True).changes
+
+    def apply(self, file: CatalogFile, *, dry_run: bool = False) -> Applied:
+        """Makes the catalogue of the file's products what the file says; one transaction, nothing the second time.
+
+        Other products and their plans are left alone. `CatalogInvalid` when the file contradicts itself or what was
+        sold before: nothing is stored then. `ConcurrentChange` when others apply catalogues all the time.
+        """
+        if problems := file.problems():
+            raise refusal(problems, file.lines)
+        for _ in range(_ATTEMPTS):
+            revision = Revision.decide(self._store, file, now=self._clock.now())
+            if not dry_run:
+                try:
+                    self._store.put(*revision.aggregates)
+                except IntegrityError:
+                    continue  # another catalogue was applied in between: decide on what it left
+            return Applied(revision.changes, revision.versions, dry_run)
+        raise ConcurrentChange(retry_after=1)
+
+    def show(self) -> Document:
+        """Everything on sale, as one catalogue file would say it."""
+        book = self._book()
+        products = tuple(
+            ProductEntry(product.code, product.name, product.license_key_prefix)
+            for product in (self.product(code) for code in book.products)
+        )
+        plans = tuple(PlanEntry(plan.code, plan.product, plan.current) for plan in self._plans(book))
+        return catalog_document(CatalogFile(products, plans))
+
+    def plans(self) -> list[Plan]:
+        """The plans on sale by their lowest price, negotiated ones last."""
+        return sorted(self._plans(self._book()), key=_lowest_price)
+
+    def plan(self, code: str) -> Plan:
+        """The plan with all its versions, also when it is withdrawn. `NotFound`."""
+        found = self._store.find(Plan, ids.plan_id(code))
+        if found is None:
+            raise NotFound.of("plan", code)
+        return found
+
+    def product(self, code: str) -> Product:
+        """`NotFound` when no catalogue ever named it."""
+        found = self._store.find(Product, ids.product_id(code))
+        if found is None:
+            raise NotFound.of("product", code)
+        return found
+
+    def terms_for_price(self, reference: str) -> PricedPlan | None:
+        """What a price code or Stripe price id stands for: the newest plan version that has it; None when unknown.
+
+        Also of withdrawn plans and replaced prices, for subscriptions that run on them.
+        """
+        plan = self._book().plan_of(reference)
+        return self.plan(plan).priced(reference) if plan else None
+
+    def price_on_sale(self, reference: str) -> PricedPlan:
+        """What can be bought under this reference today. `NotFound` for a price that is unknown or not sold now."""
+        found = self.terms_for_price(reference)
+        if found is None or not found.on_sale:
+            raise NotFound.of("price on sale", reference)
+        return found
+
+    def _book(self) -> PriceBook:
+        return self._store.find(PriceBook, ids.price_book_id()) or PriceBook.open(now=self._clock.now())
+
+    def _plans(self, book: PriceBook) -> Iterator[Plan]:
+        return (plan for plan in map(self.plan, book.plans) if not plan.withdrawn)
+
+
+def _lowest_price(plan: Plan) -> tuple[bool, int, str]:
+    prices = [price.money.amount for price in plan.current.prices]
+    return (not prices, min(prices, default=0), plan.code)
