@@ -1,0 +1,128 @@
+"""Every kind of mail and the context it is rendered from: the one place where both are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class MailKind(StrEnum):
+    """The value is part of the message id and of the mail log: never rename one."""
+
+    VERIFY_EMAIL = "verify_email"
+    RESET_PASSWORD = "reset_password"
+    PASSWORD_CHANGED = "password_changed"
+    LICENSE_ISSUED = "license_issued"
+    PAYMENT_FAILED = "payment_failed"
+    PAYMENT_FAILED_URGENT = "payment_failed_urgent"
+    LICENSE_SUSPENDED = "license_suspended"
+    LICENSE_REINSTATED = "license_reinstated"
+    LICENSE_REVOKED = "license_revoked"
+    SUBSCRIPTION_CANCELLED = "subscription_cancelled"
+    TRIAL_ENDING = "trial_ending"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a kind needs, key → meaning. An `optional` key must be there too; None leaves its lines out."""
+
+    required: Mapping[str, str]
+    optional: Mapping[str, str] = field(default_factory=dict)
+    attachments: int = 0
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(self.required) | frozenset(self.optional)
+
+
+_LICENSE = {
+    "product_name": "text: name of the product, e.g. CODITECT",
+    "organization_name": "text: whom the licence belongs to",
+}
+_SUBSCRIPTION = {**_LICENSE, "plan_name": "text: name of the plan, e.g. Pro"}
+_PAY_URL = {"pay_url": "http(s) address where the customer pays or changes the card (hosted invoice, portal)"}
+_MANAGE_URL = {"manage_url": "http(s) address where the customer manages the subscription"}
+_FAILED_PAYMENT = Context(
+    required={
+        **_SUBSCRIPTION,
+        "amount": "domain.money.Money: what is owed",
+        "attempt": "int: which failed attempt this was, from 1",
+        "works_until": "datetime: the end of the grace, when the licence is suspended",
+    },
+    optional={"next_attempt_at": "datetime: when the provider tries again", **_PAY_URL},
+)
+
+CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
+    {
+        MailKind.VERIFY_EMAIL: Context(
+            {"link": "http(s) address that confirms", "expires_at": "datetime: when the link ends"}
+        ),
+        MailKind.RESET_PASSWORD: Context(
+            {"link": "http(s) address of the reset page", "expires_at": "datetime: when the link ends"}
+        ),
+        MailKind.PASSWORD_CHANGED: Context(
+            {"changed_at": "datetime: when it was changed", "link": "http(s) address where a new password is asked for"}
+        ),
+        MailKind.LICENSE_ISSUED: Context(
+            required={
+                **_SUBSCRIPTION,
+                "license_key": "text: the whole key",
+                "seats": "int: how many machines may work at the same time",
+                "file_name": "text: name of the attached licence file (`license_file_name(product)`)",
+            },
+            optional={"expires_at": "datetime: end of the licence", **_MANAGE_URL},
+            attachments=1,
+        ),
+        MailKind.PAYMENT_FAILED: _FAILED_PAYMENT,
+        MailKind.PAYMENT_FAILED_URGENT: _FAILED_PAYMENT,
+        MailKind.LICENSE_SUSPENDED: Context(
+            required={
+                **_LICENSE,
+                "reason": "text: a code of domain/standing.py, or the vendor's own words",
+                "suspended_at": "datetime: since when",
+            },
+            optional=_PAY_URL,
+        ),
+        MailKind.LICENSE_REINSTATED: Context(
+            required={**_LICENSE, "seats": "int: how many machines may work at the same time"},
+            optional={"expires_at": "datetime: end of the licence"},
+        ),
+        MailKind.LICENSE_REVOKED: Context(
+            {
+                **_LICENSE,
+                "reason": "text: a code of domain/standing.py, or the vendor's own words",
+                "revoked_at": "datetime: since when",
+            }
+        ),
+        MailKind.SUBSCRIPTION_CANCELLED: Context(
+            required={**_SUBSCRIPTION, "works_until": "datetime: end of the paid time, when the licence ends"},
+            optional=_MANAGE_URL,
+        ),
+        MailKind.TRIAL_ENDING: Context(
+            required={
+                **_SUBSCRIPTION,
+                "trial_ends_at": "datetime: end of the trial",
+                "amount": "domain.money.Money: what is charged then",
+            },
+            optional=_MANAGE_URL,
+        ),
+    }
+)
+
+COMMON = {
+    "recipient_name": "text: how the person is greeted, may be empty; put in by the Mailer",
+    "sender": "text: who writes; put in by the Mailer from MAIL_FROM",
+}
+
+
+UNPROVEN = frozenset({MailKind.VERIFY_EMAIL})
+"""Goes to an address that nobody has proven to own: says nothing that was typed at registration, the name included,
+or strangers could be sent any text in our name."""
+
+
+def license_file_name(product: str) -> str:
+    """`coditect` → `coditect-license.json`; anything that is not a plain letter, digit or `-` becomes `-`."""
+    plain = "".join(char if char.isascii() and char.isalnum() else "-" for char in product.lower())
+    return f"{plain[:60]}-license.json"
