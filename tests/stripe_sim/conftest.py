@@ -1,0 +1,45 @@
+"""An account with one price, and a customer who has bought three seats in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.stripe_sim import Emitted, StripeAccount
+from tests.stripe_sim.expected import NOON, PRICE
+
+
+@pytest.fixture
+def account() -> StripeAccount:
+    account = StripeAccount(seed=7, now=NOON)
+    account.price(PRICE, amount=2900, lookup_key="coditect-pro-monthly")
+    return account
+
+
+@pytest.fixture
+def bought(account: StripeAccount) -> Emitted:
+    """The events of a checkout of three seats."""
+    return account.checkout(price=PRICE, email="ada@example.com", name="Ada", quantity=3)
+
+
+@pytest.fixture
+def subscription(bought: Emitted) -> str:
+    id: str = bought.the("subscription")["id"]
+    return id
+
+
+@pytest.fixture
+def status(account: StripeAccount, subscription: str) -> Callable[[], str]:
+    """The subscription's status now."""
+    return lambda: str(account.retrieve("subscription", subscription)["status"])
+
+
+@pytest.fixture(scope="session")
+def genuine() -> Path:
+    """The folder of Stripe's own example objects, beside the repository."""
+    folder = Path(__file__).parents[3] / "shared" / "fixtures" / "stripe_objects"
+    if not folder.is_dir():
+        pytest.skip("Stripe's example objects are not here (../shared/fixtures/stripe_objects)")
+    return folder
