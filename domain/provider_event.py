@@ -114,6 +114,7 @@ class ProviderEvent(Aggregate):
 
         def apply(self, received: ProviderEvent) -> None:
             received.status = Status.IGNORED
+            received.waiting_for = None
 
     class Failed(Aggregate.Event):
         TOPIC = "provider_event.failed"
@@ -121,6 +122,7 @@ class ProviderEvent(Aggregate):
 
         def apply(self, received: ProviderEvent) -> None:
             received.status = Status.FAILED
+            received.waiting_for = None
 
     class Retried(Aggregate.Event):
         TOPIC = "provider_event.retried"
