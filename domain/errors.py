@@ -10,6 +10,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   ├── AlreadyRecorded         the stream exists: somebody did this before
     │   ├── EmailTaken
     │   ├── IdempotencyMismatch
+    │   ├── RequestInProgress       the first request with this Idempotency-Key is still at work
     │   └── ConcurrentChange        somebody else changed it first, several times
     ├── NotAuthenticated            no credential, or one that does not hold
     │   ├── LicenseKeyInvalid
@@ -30,16 +31,20 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from domain.seat_pool import Allowance
 
 
 class UsherError(Exception):
     """Base of all expected refusals.
 
     `code` is stable and part of the contract, `message` is one sentence a person can act on, `details` is
-    JSON-ready, `retry_after` is in whole seconds.
+    JSON-ready, `retry_after` is in whole seconds, `allowance` is what is left of the caller's rate, if one was counted.
     """
 
+    allowance: Allowance | None = None
     code: ClassVar[str] = "error"
     sentence: ClassVar[str] = "The request could not be done."
 
@@ -97,6 +102,11 @@ class EmailTaken(Conflict):
 class IdempotencyMismatch(Conflict):
     code = "idempotency_mismatch"
     sentence = "This Idempotency-Key was used before with another request."
+
+
+class RequestInProgress(Conflict):
+    code = "request_in_progress"
+    sentence = "The first request with this Idempotency-Key is still at work; ask again in a moment."
 
 
 class ConcurrentChange(Conflict):
