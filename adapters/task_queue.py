@@ -1,0 +1,53 @@
+"""Task messages. A message is a hint: what must happen is in the log or the outbox, and a sweep makes up for lost ones."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import dramatiq
+import structlog
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.middleware import AgeLimit, Callbacks, Retries, ShutdownNotifications, TimeLimit
+
+log = structlog.get_logger()
+
+QUEUE = "usher"
+
+
+def broker_for(url: str) -> dramatiq.Broker:
+    """The broker behind a URL: `amqp://` is RabbitMQ, everything else Redis."""
+    middleware = [AgeLimit(), TimeLimit(), ShutdownNotifications(), Callbacks(), Retries()]
+    if url.startswith("amqp"):
+        from dramatiq.brokers.rabbitmq import RabbitmqBroker
+
+        return RabbitmqBroker(url=url, middleware=middleware)
+    return RedisBroker(url=url, middleware=middleware)
+
+
+class TaskQueue:
+    """Sends by actor name, so that a sender needs none of the actors' code."""
+
+    def __init__(self, broker: dramatiq.Broker) -> None:
+        self._broker = broker
+        broker.declare_queue(QUEUE)
+
+    def process_provider_event(self, provider_event_id: UUID) -> None:
+        self._send("process_provider_event", str(provider_event_id))
+
+    def run_errand(self, errand_id: UUID) -> None:
+        self._send("run_errand", str(errand_id))
+
+    def expire_seats(self) -> None:
+        self._send("expire_seats", max_age=10_000)
+
+    def _send(self, actor: str, *args: str, **options: int) -> None:
+        message: dramatiq.Message[None] = dramatiq.Message(
+            queue_name=QUEUE, actor_name=actor, args=args, kwargs={}, options=dict(options)
+        )
+        try:
+            self._broker.enqueue(message)
+        except Exception as error:  # brokers raise their own; the sweep makes up for what is not sent now
+            log.warning("task.not_sent", actor=actor, error=type(error).__name__)
+
+    def close(self) -> None:
+        self._broker.close()

@@ -1,0 +1,57 @@
+"""Tighten first, loosen last: what a licence loses reaches the seat pool before its event is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from domain.errors import Unavailable
+from domain.license import License
+
+if TYPE_CHECKING:
+    from adapters.clock import Clock
+    from application.seat_work import SeatWork
+
+log = structlog.get_logger()
+
+_TIGHTENING = (
+    License.Suspended,
+    License.PaymentSuspended,
+    License.Revoked,
+    License.Expired,
+    License.Resized,
+    License.PurchaseChanged,
+)
+
+
+class LicenseGuard:
+    """A pool that is away cannot be tightened and cannot grant either; what it missed it reads from the log."""
+
+    def __init__(self, seats: SeatWork, clock: Clock) -> None:
+        self._seats = seats
+        self._clock = clock
+
+    def tighten(self, licenses: Sequence[License]) -> None:
+        """Before the save: nothing beyond the new status and seat limit is granted any more."""
+        for license in licenses:
+            if license.version > 1 and any(isinstance(event, _TIGHTENING) for event in license.pending_events):
+                self._try(license, lambda each=license: self._hold(each))  # type: ignore[misc]
+
+    def refresh(self, licenses: Sequence[License]) -> None:
+        """After the save: the pool learns the licence as the log has it."""
+        for license in licenses:
+            self._try(license, lambda each=license: self._seats.publish(each.id))  # type: ignore[misc]
+
+    def _hold(self, license: License) -> None:
+        status = license.status(self._clock.now())
+        limit = license.terms.seats_allowed
+        self._seats.tighten(license.id, status=None if status.works else status, limit=limit)
+
+    @staticmethod
+    def _try(license: License, act: object) -> None:
+        try:
+            act()  # type: ignore[operator]
+        except Unavailable:
+            log.warning("license.pool_not_told", license_id=str(license.id))
