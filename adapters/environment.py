@@ -1,0 +1,96 @@
+"""Reading and checking what the environment says, one value at a time; `adapters/settings.py` says which values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+PREFIX = "USHER_"
+
+
+class SettingsInvalid(Exception):
+    """The engine must not start with these settings. `problems`: one line each, saying what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+class Environment:
+    """The values given under our prefix. A problem is noted and the reading goes on with the default, so that a person
+    sees all problems at once; names are without the prefix."""
+
+    def __init__(self, given: Mapping[str, str | None]) -> None:
+        values = {name: value.strip() for name, value in given.items() if name.startswith(PREFIX) and value}
+        self.given = {name.removeprefix(PREFIX): value for name, value in values.items() if value}
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.given
+
+    def get(self, name: str) -> str | None:
+        return self.given.get(name)
+
+    def text(self, name: str, default: str) -> str:
+        return self.given.get(name, default)
+
+    def refuse(self, name: str, what_to_do: str) -> None:
+        self.problems.append(f"{PREFIX}{name} {what_to_do}")
+
+    def warn(self, name: str, meaning: str) -> None:
+        self.warnings.append(f"{PREFIX}{name} {meaning}")
+
+    def url(self, name: str, *schemes: str) -> str | None:
+        value = self.given.get(name)
+        if value is None or _is_url(value, schemes):
+            return value
+        self.refuse(name, f"is not a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return None
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
+        value = self.given.get(name, default).lower()
+        if value in allowed:
+            return value
+        self.refuse(name, f"is {self.given[name]!r}: use one of {', '.join(allowed)}")
+        return default
+
+    def number(self, name: str, default: int, highest: int) -> int:
+        value = self.given.get(name, str(default))
+        if re.fullmatch("[0-9]{1,9}", value) and 1 <= int(value) <= highest:
+            return int(value)
+        self.refuse(name, f"is {value!r}: use a whole number from 1 to {highest}")
+        return default
+
+    def warn_of_unknown(self, names: Iterable[str]) -> None:
+        known = list(names)
+        for name in sorted(self.given.keys() - set(known)):
+            near = get_close_matches(name, known, 1)
+            self.warn(name, f"is not a setting{f': did you mean {PREFIX}{near[0]}?' if near else ''}")
+
+
+def read_dotenv(path: Path | None) -> dict[str, str | None]:
+    """The values of a `.env` file, literally: `$` in a password stays. Raises SettingsInvalid when it is no text."""
+    try:
+        return dotenv_values(path, interpolate=False) if path and path.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid([f"{path} cannot be read: make it UTF-8 text of NAME=value lines ({error})"]) from error
+
+
+def without_password(url: str) -> str:
+    """The URL with `***` in place of its password, whether before the host or in the query."""
+    url = re.sub(r"(?i)(password=)[^&#]*", r"\1***", url)
+    return re.sub(r"(?<=://)([^/?#@:]*):.*@", r"\1:***@", url)
+
+
+def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and bool(parts.netloc or parts.path or parts.query)
+    except ValueError:
+        return False

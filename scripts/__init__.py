@@ -1,0 +1,1 @@
+"""The `usher` command, the demo, the benchmark and the Stripe stand-in."""

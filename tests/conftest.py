@@ -1,0 +1,125 @@
+"""Real servers for the tests: one PostgreSQL and one Valkey a session, a fresh migrated database a test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from redis import Redis
+
+from adapters.embedded import EmbeddedServers, EngineRuns
+from adapters.settings import Mode, Settings
+
+HOMES = Path(__file__).parents[1] / ".usher" / "tests"
+TEMPLATE = "migrated_template"
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[EmbeddedServers]:
+    """The embedded servers of this test run, without fsync."""
+    servers = start_servers()
+    yield servers
+    servers.stop()
+
+
+def start_servers() -> EmbeddedServers:
+    """In the first home that no other run uses now. Homes are kept: the next run starts faster, and the servers that a
+    killed run left behind are found there and ended."""
+    for number in range(100):
+        servers = EmbeddedServers(HOMES / str(number), durable=False)
+        try:
+            servers.start()
+            return servers
+        except EngineRuns:
+            continue
+    raise AssertionError(f"a hundred test runs at once in {HOMES}")
+
+
+@pytest.fixture(scope="session")
+def postgres_url(servers) -> str:
+    """The session's PostgreSQL, database `usher`, nothing migrated; databases of former runs are gone."""
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        query = "SELECT datname FROM pg_database WHERE datname LIKE 'test\\_%%' OR datname = %s"
+        for (name,) in connection.execute(query, [TEMPLATE]).fetchall():
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    return servers.database_url
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers) -> str:
+    """The session's Valkey as it is; a test that writes takes `empty_redis_url` or `redis`."""
+    return servers.redis_url
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_url) -> str:
+    """The name of a database with every migration applied, once a session."""
+    from adapters.migrate import migrate
+
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    migrate(url_of(postgres_url, TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(postgres_url, migrated_template) -> Iterator[str]:
+    """A fresh migrated database of this test alone."""
+    with database_from(postgres_url, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres_url) -> Iterator[str]:
+    """A fresh database of this test alone, nothing migrated."""
+    with database_from(postgres_url, "template0") as url:
+        yield url
+
+
+@pytest.fixture
+def empty_redis_url(redis_url) -> str:
+    """The session's Valkey, emptied for this test."""
+    with Redis.from_url(redis_url) as client:
+        client.flushall()
+    return redis_url
+
+
+@pytest.fixture
+def redis(empty_redis_url) -> Iterator[Redis]:
+    """A client of the emptied Valkey; answers are bytes."""
+    with Redis.from_url(empty_redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def settings(tmp_path, database_url, empty_redis_url) -> Settings:
+    """A sandbox engine on this test's own database."""
+    settings = Settings(
+        data_dir=tmp_path,
+        mode=Mode.SANDBOX,
+        admin_key="usk_test_admin_key_of_the_vendor",
+        secret_key="the secret of a test engine, which is long enough",
+        stripe_webhook_secrets=("whsec_test_current", "whsec_test_former"),
+    )
+    return settings.with_servers(database_url=database_url, redis_url=empty_redis_url)
+
+
+@contextmanager
+def database_from(postgres_url: str, template: str) -> Iterator[str]:
+    """The URL of a copy of `template`, dropped at the end whoever is still connected."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        try:
+            yield url_of(postgres_url, name)
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def url_of(postgres_url: str, database: str) -> str:
+    """The same server's URL for another database."""
+    return postgres_url.replace("/usher?", f"/{database}?", 1)
