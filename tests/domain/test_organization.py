@@ -1,52 +1,32 @@
-"""An organization and the customers that it is at payment providers."""
+"""An organization begins, may be renamed, and may turn out to be part of another."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from uuid import UUID
 
+from hypothesis import settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from domain.organization import Customer, Organization
+from domain.organization import Organization
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-ID = UUID(int=1)
-STRIPE = Customer("stripe", "cus_1")
+ID, OTHER = UUID(int=1), UUID(int=2)
 
 
 def facts(organization: Organization) -> list[str]:
-    return [type(event).__name__ for event in organization.collect_events()]
+    return [type(event).__name__ for event in organization.pending_events]
 
 
-def test_an_organization_that_registers_is_no_customer_yet() -> None:
+def test_one_that_registers_begins_without_any_name_in_the_log() -> None:
     organization = Organization.register(id=ID, now=NOW)
     assert organization.collect_events() == [Organization.Registered(ID, 1, NOW, "organization")]
-    assert organization.customers == frozenset()
 
 
-def test_an_organization_made_from_a_customer_is_that_customer() -> None:
-    organization = Organization.adopt(id=ID, customer=STRIPE, now=NOW)
+def test_one_that_is_made_for_a_customer_says_for_whom() -> None:
+    organization = Organization.adopt(id=ID, provider="stripe", customer="cus_1", now=NOW)
     assert organization.collect_events() == [Organization.Adopted(ID, 1, NOW, "organization", "stripe", "cus_1")]
-    organization.link_customer(STRIPE, now=NOW)
-    assert facts(organization) == []
-
-
-def test_linking_twice_and_unlinking_twice_are_recorded_once() -> None:
-    organization = Organization.register(id=ID, now=NOW)
-    organization.link_customer(STRIPE, now=NOW)
-    organization.link_customer(STRIPE, now=NOW)
-    assert organization.customers == {STRIPE}
-    organization.unlink_customer(STRIPE, now=NOW)
-    organization.unlink_customer(STRIPE, now=NOW)
-    assert organization.customers == frozenset()
-    assert facts(organization) == ["Registered", "CustomerLinked", "CustomerUnlinked"]
-
-
-def test_the_same_number_at_another_provider_is_another_customer() -> None:
-    organization = Organization.adopt(id=ID, customer=STRIPE, now=NOW)
-    organization.unlink_customer(Customer("lemonsqueezy", "cus_1"), now=NOW)
-    assert organization.customers == {STRIPE}
 
 
 def test_a_new_name_is_recorded_without_the_name() -> None:
@@ -55,44 +35,30 @@ def test_a_new_name_is_recorded_without_the_name() -> None:
     assert organization.collect_events()[1:] == [Organization.Renamed(ID, 2, NOW)]
 
 
-CUSTOMERS = some.builds(Customer, some.sampled_from(["stripe", "phonepe"]), some.sampled_from(["a", "b", "c"]))
+def test_it_is_never_merged_into_itself() -> None:
+    organization = Organization.register(id=ID, now=NOW)
+    organization.merge(into=ID, now=NOW)
+    assert facts(organization) == ["Registered"]
 
 
-class CustomerMachine(RuleBasedStateMachine):
-    """Links and unlinks in any order: the set is what a plain set would be, and so is the folded history."""
+class AnyMerges(RuleBasedStateMachine):
+    """The first merge stands."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.organization = Organization.register(id=ID, now=NOW)
-        self.history = list(self.organization.collect_events())
-        self.expected: set[Customer] = set()
+        self.organization = Organization.adopt(id=ID, provider="stripe", customer="cus_1", now=NOW)
+        self.first: UUID | None = None
 
-    @rule(customer=CUSTOMERS)
-    def links(self, customer: Customer) -> None:
-        known = customer in self.expected
-        self.organization.link_customer(customer, now=NOW)
-        self.expected.add(customer)
-        self.note(0 if known else 1)
-
-    @rule(customer=CUSTOMERS)
-    def unlinks(self, customer: Customer) -> None:
-        known = customer in self.expected
-        self.organization.unlink_customer(customer, now=NOW)
-        self.expected.discard(customer)
-        self.note(1 if known else 0)
-
-    def note(self, expected_events: int) -> None:
-        new = self.organization.collect_events()
-        assert len(new) == expected_events
-        self.history += new
+    @rule(into=some.sampled_from([ID, OTHER, UUID(int=3)]))
+    def merge(self, into: UUID) -> None:
+        self.organization.merge(into=into, now=NOW)
+        self.first = self.first or (into if into != ID else None)
 
     @invariant()
-    def it_is_the_customers_it_was_linked_to(self) -> None:
-        folded = None
-        for event in self.history:
-            folded = event.mutate(folded)
-        assert folded == self.organization
-        assert self.organization.customers == self.expected
+    def the_first_merge_stands(self) -> None:
+        assert self.organization.merged_into == self.first
+        assert facts(self.organization).count("Merged") == (self.first is not None)
 
 
-TestCustomerMachine = CustomerMachine.TestCase
+TestAnyMerges = AnyMerges.TestCase
+TestAnyMerges.settings = settings(max_examples=30, stateful_step_count=10, deadline=None)
