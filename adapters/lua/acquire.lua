@@ -1,0 +1,73 @@
+-- Proposes a seat to a holder; nothing is granted before the event is in the log. O(log n).
+--   KEYS[1] license   hash         facts of the licence, `highest` seat number used
+--   KEYS[2] holders   hash         holder -> seat number
+--   KEYS[3] seats     hash         seat number -> entry (see entry.lua)
+--   KEYS[4] leases    sorted set   seat number -> lease end (ms), for every seat that is not free
+--   KEYS[5] free      sorted set   free seat numbers, by number
+--   KEYS[6] due       sorted set   <license>/<number> -> lease end (ms), of all licences of the shard
+--   KEYS[7] rate      string       see rate.lua
+-- ARGV: clock offset (ms), session, holder, key digest, license, rate limit (0: not counted), rate period (ms)
+-- Answers: outcome, now, lease end, number, version, session, recorded (1/0), former session, limit (-1: none), used,
+--          calls left, ms until calls are back, ms until the next call, terms
+local now = clock(ARGV[1])
+local session, holder = ARGV[2], ARGV[3]
+local refusal, facts = standing(KEYS[1], now)
+local left, back, wait = 0, 0, 0
+
+local function answer(outcome, number, version, of, recorded, former)
+    facts = facts or {}
+    return {outcome, now, now + (facts.lease or 0), number or 0, version or 0, of or '', recorded or 0, former or '',
+        facts.limit or -1, redis.call('ZCARD', KEYS[4]), left, back, wait, facts.terms or ''}
+end
+
+if refusal == 'stale' then return answer('stale') end
+if tonumber(ARGV[6]) > 0 then
+    local allowed
+    allowed, left, back, wait = take(KEYS[7], now, tonumber(ARGV[6]), tonumber(ARGV[7]))
+    if not allowed then return answer('limited') end
+end
+if facts.key ~= ARGV[4] then return answer('key_changed') end
+if refusal then return answer(refusal) end
+
+local function seat(number, flag, of, version, former)
+    redis.call('ZADD', KEYS[4], now + facts.lease, number)
+    redis.call('ZADD', KEYS[6], now + facts.lease, ARGV[5] .. '/' .. number)
+    if of then
+        redis.call('HSET', KEYS[3], number, held(flag, of, holder, version, former))
+        redis.call('HSET', KEYS[2], holder, number)
+    end
+end
+
+local number = redis.call('HGET', KEYS[2], holder)
+local flag, of, sits, version, former = read(number and redis.call('HGET', KEYS[3], number))
+if sits == holder then
+    seat(number)
+    return answer('seated', tonumber(number), version, of, flag == 'r' and 1 or 0, former)
+end
+
+local limit = facts.limit or math.huge
+local used = redis.call('ZCARD', KEYS[4])
+if used < limit then
+    number = redis.call('ZRANGE', KEYS[5], 0, 0)[1]
+    if number and tonumber(number) <= limit then
+        redis.call('ZREM', KEYS[5], number)
+    else
+        number = facts.highest + 1 <= limit and string.format('%d', facts.highest + 1) or nil
+        if number then redis.call('HSET', KEYS[1], 'highest', number) end
+    end
+    if number then
+        version = (select(4, read(redis.call('HGET', KEYS[3], number))) or 0) + 1
+        seat(number, 'p', session, version)
+        return answer('granted', tonumber(number), version, session)
+    end
+end
+
+number = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now, 'LIMIT', 0, 1)[1]
+if not number or used > limit or tonumber(number) > limit then return answer('exhausted') end
+local former_holder
+flag, former, former_holder, version = read(redis.call('HGET', KEYS[3], number))
+-- A lapsed seat whose last event is not certain is looked up in the log first: a proposal on a guess only meets the fence.
+if flag ~= 'r' then return answer('unsure', tonumber(number), version, former) end
+forget_holder(KEYS[2], former_holder, number)
+seat(number, 'P', session, version + 2, former)
+return answer('granted', tonumber(number), version + 2, session, 0, former)

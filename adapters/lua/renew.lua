@@ -1,0 +1,27 @@
+-- A heartbeat: the session keeps its seat for another lease, also late, as long as nobody else got the seat. O(log n).
+--   KEYS[1] license   hash         facts of the licence
+--   KEYS[2] seats     hash         seat number -> entry (see entry.lua)
+--   KEYS[3] leases    sorted set   seat number -> lease end (ms)
+--   KEYS[4] due       sorted set   <license>/<number> -> lease end (ms)
+--   KEYS[5] rate      string       see rate.lua
+-- ARGV: clock offset (ms), session, number, license, rate limit (0: not counted), rate period (ms)
+-- Answers: outcome, now, lease end, calls left, ms until calls are back, ms until the next call, terms or reason letter
+local now = clock(ARGV[1])
+local refusal, facts = standing(KEYS[1], now)
+if refusal == 'stale' then return {'stale'} end
+local left, back, wait = 0, 0, 0
+if tonumber(ARGV[5]) > 0 then
+    local allowed
+    allowed, left, back, wait = take(KEYS[5], now, tonumber(ARGV[5]), tonumber(ARGV[6]))
+    if not allowed then return {'limited', now, 0, left, back, wait, ''} end
+end
+local flag, session, holder, version = read(redis.call('HGET', KEYS[2], ARGV[3]))
+if session ~= ARGV[2] then return {'gone', now, 0, left, back, wait, ''} end
+if is_closing(flag) then return {'closing', now, 0, left, back, wait, flag} end
+if refusal then return {refusal, now, 0, left, back, wait, ''} end
+-- Whoever has a lease has an event in the log: the mark may have been lost with the process that should have made it.
+if flag ~= 'r' then redis.call('HSET', KEYS[2], ARGV[3], held('r', session, holder, version)) end
+local ends = now + facts.lease
+redis.call('ZADD', KEYS[3], ends, ARGV[3])
+redis.call('ZADD', KEYS[4], ends, ARGV[4] .. '/' .. ARGV[3])
+return {'renewed', now, ends, left, back, wait, facts.terms}

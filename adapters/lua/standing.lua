@@ -1,0 +1,20 @@
+-- Whether a licence may be used now, from its hash (see facts.lua). A hold (see tighten.lua) counts while it lasts; when
+-- it ran out, the event that it announced was never seen: the hash is stale.
+-- Answers a refusal or nil, then the facts: limit (nil: none), lease (ms), terms (JSON), key digest, highest number.
+local function standing(license, now)
+    local f = redis.call('HMGET', license, 'loaded', 'status', 'limit', 'expires', 'lease', 'terms', 'key', 'highest',
+        'held_until', 'held_status', 'held_limit', 'grace_ends')
+    if not f[1] then return 'stale' end
+    local status, limit, expires = f[2], tonumber(f[3]), tonumber(f[4])
+    if f[9] then
+        if tonumber(f[9]) <= now then return 'stale' end
+        status = f[10] or status
+        local held_limit = tonumber(f[11] or '')
+        if held_limit and (not limit or held_limit < limit) then limit = held_limit end
+    end
+    local facts = {limit = limit, lease = tonumber(f[5]), terms = f[6], key = f[7], highest = tonumber(f[8] or 0)}
+    if status == 'grace' and (tonumber(f[12]) or now) <= now then status = 'suspended' end
+    if status == 'suspended' or status == 'revoked' or status == 'expired' then return status, facts end
+    if expires and expires <= now then return 'expired', facts end
+    return nil, facts
+end

@@ -1,0 +1,214 @@
+"""The seat pool in Redis: one script call for each question, every key of it on one cluster node.
+
+Redis proposes; only the log grants. Whatever is lost here is read from the log again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from adapters.lua_script import Script
+from adapters.redis_line import Argument, RedisLine
+from adapters.seat_keys import (
+    LETTERS,
+    REASONS,
+    SHARDS,
+    Keys,
+    allowance,
+    at,
+    due_key,
+    facts_arguments,
+    holder_name,
+    in_ms,
+    keys_of,
+    rate_arguments,
+    session,
+    terms_of,
+)
+from domain.license import Status
+from domain.seat import CloseReason
+from domain.seat_pool import (
+    Aside,
+    Bid,
+    LicenseFacts,
+    Outcome,
+    Proposal,
+    Rate,
+    Renewal,
+    SeatState,
+    Sitting,
+)
+
+ASIDE = timedelta(seconds=30)
+"""How long a session stays aside before somebody else may finish what its closer began."""
+HOLD = timedelta(seconds=10)
+"""How long a licence is held tighter than the log says; longer than the transaction that follows may take."""
+_CHUNK = 500
+
+_ACQUIRE = Script("clock", "rate", "entry", "standing", "acquire")
+_RENEW = Script("clock", "rate", "entry", "standing", "renew")
+_RECORD = Script("entry", "record")
+_WITHDRAW = Script("entry", "withdraw")
+_ASIDE = Script("clock", "entry", "aside")
+_FREE = Script("entry", "free")
+_MERGE = Script("clock", "entry", "merge")
+_FACTS = Script("clock", "facts")
+_TIGHTEN = Script("clock", "tighten")
+_DUE = Script("clock", "due")
+
+_OUTCOMES = {outcome.encode(): outcome for outcome in Outcome}
+
+
+class RedisSeats:
+    """A `SeatPool` (application/seat_pool.py). `offset` says how far the engine's clock is ahead of the server's."""
+
+    def __init__(self, line: RedisLine, offset: Callable[[], timedelta] = timedelta) -> None:
+        self._line = line
+        self._offset = offset
+
+    # --- seats ---
+
+    async def propose(self, bid: Bid, rate: Rate | None) -> Proposal:
+        keys, holder = keys_of(bid.license_id), holder_name(bid.holder)
+        answer = await self._line.run(
+            _ACQUIRE,
+            (keys.license, keys.holders, keys.seats, keys.leases, keys.free, keys.due, keys.rate("acquires", holder)),
+            self._ahead(),
+            bid.session_id.hex,
+            holder,
+            bid.key_digest,
+            keys.name,
+            *rate_arguments(rate),
+        )
+        return _proposal(answer, rate)
+
+    async def renew(self, sitting: Sitting, holder: str, rate: Rate | None) -> Renewal:
+        keys = keys_of(sitting.license_id)
+        answer = await self._line.run(
+            _RENEW,
+            (keys.license, keys.seats, keys.leases, keys.due, keys.rate("heartbeats", holder_name(holder))),
+            self._ahead(),
+            sitting.session_id.hex,
+            sitting.seat,
+            keys.name,
+            *rate_arguments(rate),
+        )
+        return _renewal(answer, rate)
+
+    async def record(self, sitting: Sitting) -> bool:
+        keys = keys_of(sitting.license_id)
+        return bool(await self._line.run(_RECORD, (keys.seats,), sitting.seat, sitting.session_id.hex))
+
+    async def withdraw(self, sitting: Sitting) -> None:
+        keys = keys_of(sitting.license_id)
+        at_keys = (keys.holders, keys.seats, keys.leases, keys.free, keys.due)
+        await self._line.run(_WITHDRAW, at_keys, sitting.seat, sitting.session_id.hex, keys.name)
+
+    # --- ends ---
+
+    async def set_aside(self, sittings: Sequence[Sitting], reason: CloseReason) -> list[Aside]:
+        found = (self._aside(each.license_id, each.seat, each.session_id, reason) for each in sittings)
+        return [aside for aside in await asyncio.gather(*found) if aside]
+
+    async def set_aside_lapsed(self, license_id: UUID, seat: int) -> list[Aside]:
+        aside = await self._aside(license_id, seat, None, CloseReason.EXPIRED)
+        return [aside] if aside else []
+
+    async def lapsed(self, most: int) -> list[Aside]:
+        due = [self._line.run(_DUE, (due_key(shard),), self._ahead(), most) for shard in SHARDS]
+        members = list(chain.from_iterable(await asyncio.gather(*due)))[:most]
+        places = (member.decode().split("/") for member in members)
+        found = (self._aside(UUID(hex=name), int(seat), None, CloseReason.EXPIRED) for name, seat in places)
+        return [aside for aside in await asyncio.gather(*found) if aside]
+
+    async def free(self, closed: Sequence[tuple[Sitting, int]]) -> None:
+        await asyncio.gather(*(self._free(sitting, version) for sitting, version in closed))
+
+    async def _aside(self, license_id: UUID, seat: int, of: UUID | None, reason: CloseReason) -> Aside | None:
+        keys = keys_of(license_id)
+        answer = await self._line.run(
+            _ASIDE,
+            (keys.holders, keys.seats, keys.leases, keys.due, keys.license),
+            self._ahead(),
+            seat,
+            of.hex if of else "",
+            LETTERS[reason],
+            in_ms(ASIDE),
+            keys.name,
+        )
+        if not answer:
+            return None
+        stored, version, letter, terms = answer
+        sitting = Sitting(license_id, seat, UUID(hex=stored.decode()))
+        return Aside(sitting, version, REASONS[letter], terms_of(terms))
+
+    async def _free(self, sitting: Sitting, version: int) -> None:
+        keys = keys_of(sitting.license_id)
+        at_keys = (keys.holders, keys.seats, keys.leases, keys.free, keys.due)
+        await self._line.run(_FREE, at_keys, sitting.seat, sitting.session_id.hex, version, keys.name)
+
+    # --- facts ---
+
+    async def learn(self, facts: LicenseFacts, seats: Sequence[SeatState] | None = None) -> None:
+        keys = keys_of(facts.license_id)
+        for start in range(0, len(seats or ()), _CHUNK):
+            await self._merge(keys, facts.terms.lease, (seats or ())[start : start + _CHUNK])
+        # Last: until all seats are here the licence is stale for everybody.
+        is_loaded = int(seats is not None)
+        await self._line.run(_FACTS, (keys.license,), self._ahead(), is_loaded, *facts_arguments(facts))
+
+    async def forget(self, license_id: UUID) -> None:
+        await self._line.call("DEL", *keys_of(license_id)[1:6])
+
+    async def is_loaded(self, license_ids: Sequence[UUID]) -> list[bool]:
+        asked = (self._line.call("HEXISTS", keys_of(each).license, "loaded") for each in license_ids)
+        return [bool(answer) for answer in await asyncio.gather(*asked)]
+
+    async def tighten(self, license_id: UUID, status: Status | None = None, limit: int | None = None) -> None:
+        wanted = (status or "", "" if limit is None else limit)
+        await self._line.run(_TIGHTEN, (keys_of(license_id).license,), self._ahead(), in_ms(HOLD), *wanted)
+
+    async def _merge(self, keys: Keys, lease: timedelta, seats: Iterable[SeatState]) -> None:
+        told: list[Argument] = []
+        for each in seats:
+            of = each.session_id.hex if each.session_id else ""
+            told += (each.seat, each.version, of, holder_name(each.holder))
+        await self._line.run(_MERGE, keys[1:7], self._ahead(), in_ms(lease), keys.name, *told)
+
+    def _ahead(self) -> int:
+        return in_ms(self._offset())
+
+
+def _proposal(answer: list[Any], rate: Rate | None) -> Proposal:
+    said, now, ends, seat, version, of, recorded, former, limit, used, left, back, wait, terms = answer
+    outcome = _OUTCOMES[said]
+    return Proposal(
+        outcome,
+        seat,
+        version,
+        session(of),
+        bool(recorded),
+        session(former),
+        None if limit < 0 else limit,
+        used,
+        at(now),
+        at(ends),
+        None if outcome is Outcome.STALE else allowance(rate, left, back, wait),
+        terms_of(terms),
+    )
+
+
+def _renewal(answer: list[Any], rate: Rate | None) -> Renewal:
+    outcome = _OUTCOMES[answer[0]]
+    if outcome is Outcome.STALE:
+        return Renewal(outcome)
+    _, now, ends, left, back, wait, more = answer
+    left_over = allowance(rate, left, back, wait)
+    if outcome is Outcome.CLOSING:
+        return Renewal(outcome, allowance=left_over, reason=REASONS[more])
+    return Renewal(outcome, at(now), at(ends), left_over, terms_of(more))

@@ -1,0 +1,69 @@
+"""What the log itself says of seats, past any read model: the last event of each seat's stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+from psycopg.rows import DictRow
+
+from adapters.database import Database
+from adapters.event_codec import EventCodec
+from domain.ids import seat_id
+from domain.seat import Seat
+from domain.seat_pool import SeatState
+
+_FIRST_LOOK = 64
+_WIDEST_LOOK = 4096
+
+
+class SeatLog:
+    """Everything here asks Postgres: call it from a thread."""
+
+    def __init__(self, database: Database, codec: EventCodec) -> None:
+        self._database = database
+        self._codec = codec
+
+    def seats_of(self, license_id: UUID, at_least: int = 0) -> list[SeatState]:
+        """Every seat from 1 to the highest that was ever used, and at least to `at_least`.
+
+        Numbers are taken in turn, but the opening of a lower one may have failed while a higher one succeeded, so one
+        absent number proves nothing: the search ends when the second half of what it looked at was never used.
+        """
+        seats: list[SeatState] = []
+        width = _FIRST_LOOK
+        while True:
+            numbers = range(len(seats) + 1, len(seats) + width + 1)
+            seats += self.last_events((license_id, number) for number in numbers)
+            highest = next((each.seat for each in reversed(seats) if each.version), 0)
+            if len(seats) - max(highest, at_least) >= width // 2:
+                return seats[: max(highest, at_least)]
+            width = min(2 * width, _WIDEST_LOOK)
+
+    def last_events(self, places: Iterable[tuple[UUID, int]]) -> list[SeatState]:
+        """How each (licence, seat number) stands, in the order asked."""
+        asked = [(seat_id(license_id, seat), license_id, seat) for license_id, seat in places]
+        found = self._database.fetch_all(
+            "select e.* from unnest(%s::uuid[]) as wanted (id) cross join lateral ("
+            " select originator_id, originator_version, topic, state::text as state from stored_events"
+            " where originator_id = wanted.id order by originator_version desc limit 1) e",
+            ([stream for stream, _, _ in asked],),
+        )
+        states = {row["originator_id"]: SeatState.after(self._event(row)) for row in found}
+        return [states.get(stream) or SeatState(license_id, seat, 0) for stream, license_id, seat in asked]
+
+    def event_at(self, license_id: UUID, seat: int, version: int) -> Seat.SessionOpened | Seat.SessionClosed | None:
+        """The event of a seat's stream at `version`, if it is stored."""
+        row = self._database.fetch_one(
+            "select originator_id, originator_version, topic, state::text as state from stored_events"
+            " where originator_id = %s and originator_version = %s",
+            (seat_id(license_id, seat), version),
+        )
+        return self._event(row) if row else None
+
+    def _event(self, row: DictRow) -> Seat.SessionOpened | Seat.SessionClosed:
+        stored = StoredEvent(row["originator_id"], row["originator_version"], row["topic"], row["state"].encode())
+        event = self._codec.to_domain_event(stored)
+        assert isinstance(event, Seat.SessionOpened | Seat.SessionClosed), f"{row['topic']} in the stream of a seat"
+        return event

@@ -1,0 +1,152 @@
+"""How sessions end: set aside in the pool, closed in the log, freed in the pool; done again after any crash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from eventsourcing.persistence import IntegrityError
+
+from application.attribution import attribution
+from application.seat_loading import SeatLoading
+from application.seat_pool import SeatPool
+from domain.errors import ConcurrentChange, NotFound
+from domain.seat import CloseReason, Seat
+from domain.seat_pool import Aside, SeatState, Sitting, Verdict, closing, verdict
+
+if TYPE_CHECKING:
+    from adapters.clock import Clock
+    from adapters.group_commit import GroupCommit
+    from adapters.seat_log import SeatLog
+    from adapters.session_callers import SessionCallers
+
+BATCH = 500
+_ATTEMPTS = 8
+
+
+class SeatEndings:
+    """Every ending goes the same three steps. Whoever dies between them leaves the session aside; when that is over
+    the session is due like a lapsed one, and the log says what is left to do."""
+
+    def __init__(
+        self,
+        pool: SeatPool,
+        log: GroupCommit,
+        seat_log: SeatLog,
+        callers: SessionCallers,
+        loading: SeatLoading,
+        clock: Clock,
+    ) -> None:
+        self._pool = pool
+        self._log = log
+        self._seat_log = seat_log
+        self._callers = callers
+        self._loading = loading
+        self._clock = clock
+
+    async def expire_lapsed(self) -> int:
+        """Closes every session whose lease is over; answers how many. Costs grow with them, not with who sits."""
+        closed = 0
+        while asides := await self._pool.lapsed(BATCH):
+            closed += await self._close_batch(asides)
+            if len(asides) < BATCH:
+                break
+        return closed
+
+    async def end_sessions(
+        self,
+        license_id: UUID,
+        reason: CloseReason,
+        *,
+        opened_until: datetime | None = None,
+        keep: int = 0,
+        note: str = "",
+    ) -> int:
+        """Closes a licence's sessions, all or (after a resize down) the newest until `keep` are left.
+
+        With `opened_until`, later ones stay: a licence that works again may have new ones before the old are gone.
+        Asks the log who sits, so it also finds those that the pool has lost. Answers how many were closed.
+        """
+        states = await asyncio.to_thread(self._seat_log.seats_of, license_id)
+        sat = sorted((each for each in states if each.session_id), key=_opened_at, reverse=True)
+        newest = sat[: max(0, len(sat) - keep)]
+        surplus = [each for each in newest if opened_until is None or _opened_at(each) <= opened_until]
+        closed = 0
+        for start in range(0, len(surplus), BATCH):
+            closed += await self._end(surplus[start : start + BATCH], reason, note)
+        return closed
+
+    async def evict(self, session_id: UUID, *, note: str = "") -> None:
+        """An administrator ends a session; one that has ended stays as it ended. `NotFound` for an unknown one."""
+        sitting = await asyncio.to_thread(self._callers.sitting, session_id)
+        if sitting is None:
+            raise NotFound.of("session", session_id)
+        await self.end(sitting, CloseReason.EVICTED, note=note)
+
+    async def end(self, sitting: Sitting, reason: CloseReason, *, version: int | None = None, note: str = "") -> None:
+        """Ends one session; one that has ended stays as it ended. `version`, when known, spares a look into the log."""
+        found = await self._pool.set_aside([sitting], reason)
+        if not (version and found and await self._close_blindly(found[0], version, note)):
+            await self._close_batch(found or [Aside(sitting, 0, reason)], note)
+
+    async def settle(self, license_id: UUID, seat: int) -> None:
+        """Finishes what somebody left undone on a lapsed seat."""
+        if asides := await self._pool.set_aside_lapsed(license_id, seat):
+            await self._close_batch(asides)
+
+    async def _end(self, states: Sequence[SeatState], reason: CloseReason, note: str) -> int:
+        versions = {Sitting(s.license_id, s.seat, s.session_id): s.version for s in states if s.session_id}
+        known = {aside.sitting: aside for aside in await self._pool.set_aside(list(versions), reason)}
+        asides = [known.get(sitting) or Aside(sitting, version, reason) for sitting, version in versions.items()]
+        return await self._close_batch(asides, note)
+
+    async def _close_blindly(self, aside: Aside, version: int, note: str) -> bool:
+        """Stores the end of a session of which a lease gave the version; False when the log knows better."""
+        if aside.terms is None:
+            return False
+        sitting = aside.sitting
+        state = SeatState(
+            sitting.license_id, sitting.seat, version, sitting.session_id, organization_id=aside.terms.organization_id
+        )
+        try:
+            await self._append([closing(state, aside, self._clock.now(), note)])
+        except IntegrityError:
+            return False
+        await self._pool.free([(sitting, version + 1)])
+        return True
+
+    async def _close_batch(self, asides: Sequence[Aside], note: str = "") -> int:
+        for _ in range(_ATTEMPTS):
+            places = [(each.sitting.license_id, each.sitting.seat) for each in asides]
+            states = await asyncio.to_thread(self._seat_log.last_events, places)
+            judged = [(aside, state, verdict(aside, state)) for aside, state in zip(asides, states, strict=True)]
+            now = self._clock.now()
+            events = [closing(state, aside, now, note) for aside, state, what in judged if what is Verdict.CLOSE]
+            try:
+                await self._append(events)
+            except IntegrityError:
+                continue  # somebody else closed one of them
+            await self._tidy(judged)
+            return len(events)
+        raise ConcurrentChange(retry_after=1)
+
+    async def _tidy(self, judged: Sequence[tuple[Aside, SeatState, Verdict]]) -> None:
+        """Tells the pool what the log now says."""
+        steps = {Verdict.CLOSE: 1, Verdict.FREE: 0}
+        ended = [(each.sitting, state.version + steps[what]) for each, state, what in judged if what in steps]
+        await self._pool.free(ended)
+        for license_id in {state.license_id for _, state, what in judged if what is Verdict.RESTORE}:
+            await self._loading.load(license_id)
+
+    async def _append(self, events: Sequence[Seat.SessionClosed]) -> None:
+        if events:
+            by = attribution()
+            await self._log.append(events, actor=by.actor, cause=by.cause)
+
+
+def _opened_at(state: SeatState) -> datetime:
+    assert state.opened_at is not None
+    return state.opened_at

@@ -1,0 +1,53 @@
+"""What the seat path needs of a seat pool. Redis is one, Postgres (when Redis is away) another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from domain.license import Status
+from domain.seat import CloseReason
+from domain.seat_pool import Aside, Bid, LicenseFacts, Proposal, Rate, Renewal, SeatState, Sitting
+
+
+class SeatPool(Protocol):
+    """A fast opinion of who sits where. Everything raises `Unavailable` when the pool cannot be asked.
+
+    A pool may forget anything at any time; it then says STALE or GONE and is told again from the log.
+    """
+
+    async def propose(self, bid: Bid, rate: Rate | None) -> Proposal:
+        """A seat for the bidder, or why there is none; counts as a call of `rate` unless STALE."""
+
+    async def record(self, sitting: Sitting) -> bool:
+        """The proposed session is in the log; False when the pool does not hold it any more."""
+
+    async def withdraw(self, sitting: Sitting) -> None:
+        """The proposal could not be stored: the seat is as it was before."""
+
+    async def renew(self, sitting: Sitting, holder: str, rate: Rate | None) -> Renewal:
+        """Another lease for the session, if the seat is still its own; counts as a call of `rate` unless STALE."""
+
+    async def set_aside(self, sittings: Sequence[Sitting], reason: CloseReason) -> list[Aside]:
+        """Their heartbeats fail from now on. Answers those that were there; the first reason of a session stays."""
+
+    async def set_aside_lapsed(self, license_id: UUID, seat: int) -> list[Aside]:
+        """The session on this seat, if its lease is over."""
+
+    async def lapsed(self, most: int) -> list[Aside]:
+        """Sessions whose lease is over, set aside: at most `most`."""
+
+    async def free(self, closed: Sequence[tuple[Sitting, int]]) -> None:
+        """The log closed these sessions at these versions, or never had them and stands at these."""
+
+    async def learn(self, facts: LicenseFacts, seats: Sequence[SeatState] | None = None) -> None:
+        """Facts newer than those it has; with `seats` (all of them) the licence is not stale any more."""
+
+    async def forget(self, license_id: UUID) -> None:
+        """Makes the licence stale."""
+
+    async def is_loaded(self, license_ids: Sequence[UUID]) -> list[bool]: ...
+
+    async def tighten(self, license_id: UUID, status: Status | None = None, limit: int | None = None) -> None:
+        """Holds the licence at this for some seconds, until newer facts come; stale when none came."""

@@ -1,0 +1,214 @@
+"""What a seat pool is asked and what it answers; plain values, the same for every pool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from domain.license import License, Status
+from domain.seat import CloseReason, Seat
+
+
+class Outcome(StrEnum):
+    """Every answer of a pool. `GRANTED` is a proposal until its event is in the log."""
+
+    GRANTED = "granted"
+    SEATED = "seated"  # this holder sits already, or is about to
+    RENEWED = "renewed"
+    EXHAUSTED = "exhausted"
+    LIMITED = "limited"  # too many calls
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    KEY_CHANGED = "key_changed"
+    GONE = "gone"  # the pool does not know the session
+    CLOSING = "closing"  # the session is being ended
+    STALE = "stale"  # the pool must be told of the licence first
+    UNSURE = "unsure"  # a lapsed seat is in the way of which only the log knows how it stands
+
+
+class Rate(NamedTuple):
+    """So many calls in so much time."""
+
+    limit: int
+    per: timedelta
+
+
+class Allowance(NamedTuple):
+    """What is left of a rate; times in seconds, rounded up. `retry_after` is 0 unless the call was refused."""
+
+    limit: int
+    remaining: int
+    reset: int
+    retry_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SeatTerms:
+    """What a lease says beside who sits where."""
+
+    organization_id: UUID
+    product: str
+    features: Mapping[str, Any]
+    lease: timedelta
+    heartbeat: timedelta
+    offline_grace: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseFacts:
+    """A licence as a pool needs it, as of `version` of the licence's stream. `limit` counts overage; None is no end."""
+
+    license_id: UUID
+    version: int
+    status: Status
+    limit: int | None
+    expires_at: datetime | None
+    grace_ends_at: datetime | None
+    key_digest: str
+    terms: SeatTerms
+
+    @classmethod
+    def of(cls, license: License, now: datetime) -> LicenseFacts:
+        grants = license.terms.entitlements
+        return cls(
+            license_id=license.id,
+            version=license.version,
+            status=license.status(now),
+            limit=license.terms.seats_allowed,
+            expires_at=license.ends_at,
+            grace_ends_at=license.grace_ends_at,
+            key_digest=license.key.digest,
+            terms=SeatTerms(
+                organization_id=license.organization_id,
+                product=license.terms.product,
+                features={feature.name: feature.value for feature in grants.features},
+                lease=grants.lease,
+                heartbeat=grants.heartbeat,
+                offline_grace=grants.offline_grace,
+            ),
+        )
+
+
+class Bid(NamedTuple):
+    """Somebody wants a seat. `session_id` is the session's if a seat is free; `holder` is a digest."""
+
+    license_id: UUID
+    key_digest: str
+    holder: str
+    session_id: UUID
+
+
+class Proposal(NamedTuple):
+    """Answer to a bid. `terms` is None, and the seat means nothing, unless `outcome` is GRANTED or SEATED.
+
+    `version` is that of the event that opens the session. `former` is the lapsed session to be closed just before.
+    `recorded` says that the opening is in the log for certain.
+    """
+
+    outcome: Outcome
+    seat: int
+    version: int
+    session_id: UUID | None
+    recorded: bool
+    former: UUID | None
+    limit: int | None
+    used: int
+    now: datetime
+    lease_ends: datetime
+    allowance: Allowance | None
+    terms: SeatTerms | None
+
+
+class Renewal(NamedTuple):
+    """Answer to a heartbeat; `reason` is set when CLOSING, `terms` when RENEWED."""
+
+    outcome: Outcome
+    now: datetime | None = None
+    lease_ends: datetime | None = None
+    allowance: Allowance | None = None
+    terms: SeatTerms | None = None
+    reason: CloseReason | None = None
+
+
+class Sitting(NamedTuple):
+    """A session on a seat of a licence."""
+
+    license_id: UUID
+    seat: int
+    session_id: UUID
+
+
+class Aside(NamedTuple):
+    """A session that a pool has set aside to be closed: its heartbeats fail, its seat is not yet free.
+
+    `version` is that of the event that opened it, `terms` are the licence's if the pool knows them.
+    """
+
+    sitting: Sitting
+    version: int
+    reason: CloseReason
+    terms: SeatTerms | None = None
+
+
+class SeatState(NamedTuple):
+    """What the log says of a seat: `version` 0 is never used, `session_id` None is free."""
+
+    license_id: UUID
+    seat: int
+    version: int
+    session_id: UUID | None = None
+    holder: str = ""
+    organization_id: UUID | None = None
+    opened_at: datetime | None = None
+
+    @classmethod
+    def after(cls, event: Seat.SessionOpened | Seat.SessionClosed) -> SeatState:
+        """The seat after the last event of its stream."""
+        at = event.license_id, event.seat, event.originator_version
+        if isinstance(event, Seat.SessionClosed):
+            return cls(*at, organization_id=event.organization_id)
+        return cls(*at, event.session_id, event.fingerprint_digest, event.organization_id, event.timestamp)
+
+    def closed(self, reason: CloseReason, now: datetime, note: str = "") -> Seat.SessionClosed:
+        """The event that ends the session on this seat, built without loading it."""
+        return Seat.SessionClosed.at(
+            self.version + 1,
+            license_id=self.license_id,
+            seat=self.seat,
+            now=now,
+            organization_id=self.organization_id,
+            session_id=self.session_id,
+            reason=reason,
+            note=note,
+        )
+
+
+class Verdict(StrEnum):
+    CLOSE = "close"  # the log has the session open: store its end
+    FREE = "free"  # the log has nobody there
+    RESTORE = "restore"  # the log has somebody there whom the pool does not know
+
+
+def verdict(aside: Aside, state: SeatState) -> Verdict:
+    """What is to be done about a session set aside, by what the log says of its seat.
+
+    A session in the log that is older than the one set aside is its lapsed predecessor: the proposal that would have
+    closed it never arrived.
+    """
+    if state.session_id is None:
+        return Verdict.FREE
+    if state.session_id == aside.sitting.session_id or state.version < aside.version:
+        return Verdict.CLOSE
+    return Verdict.RESTORE
+
+
+def closing(state: SeatState, aside: Aside, now: datetime, note: str = "") -> Seat.SessionClosed:
+    """The end of the session that the log has open on the seat."""
+    if state.session_id == aside.sitting.session_id:
+        return state.closed(aside.reason, now, note)
+    return state.closed(CloseReason.EXPIRED, now)
