@@ -1,0 +1,85 @@
+"""The HTTP application: one router a resource, one frame around all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from starlette.routing import BaseRoute
+from starlette.types import Lifespan
+
+from api import api_keys, errors, logins, organizations, pages, users
+from api.middleware import Frame, OnAnswer, access_log
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Services
+
+BASE = "/api/v1"
+ROUTERS: tuple[APIRouter, ...] = (
+    users.registration,
+    logins.router,
+    users.router,
+    organizations.router,
+    api_keys.router,
+)
+
+
+def create_app(
+    services: Services,
+    *,
+    routers: Sequence[APIRouter] = ROUTERS,
+    first: Sequence[BaseRoute] = (),
+    at_root: Sequence[APIRouter] = (),
+    lifespan: Lifespan[FastAPI] | None = None,
+    on_answer: OnAnswer = access_log,
+) -> FastAPI:
+    """The application over `services`.
+
+    `first` are raw routes (with their whole path) that are matched before all others: the hot ones. `routers` go under
+    `/api/v1`, `at_root` beside it (health, metrics, keys). `on_answer` is told of every answer.
+    """
+    docs = f"{services.settings.public_url.rstrip('/')}/docs/errors"
+    app = FastAPI(
+        title="Usher",
+        version="1",
+        description="Licences, seats and billing, every change an event.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=errors.RESPONSES,
+        lifespan=lifespan,
+    )
+    app.state.services, app.state.docs = services, docs
+    app.add_middleware(Frame, docs=docs, on_answer=on_answer)
+    errors.install(app)
+    app.router.routes[:0] = first
+    for router in routers:
+        app.include_router(router, prefix=BASE)
+    for router in (pages.router, _documentation(app), *at_root):
+        app.include_router(router)
+    return app
+
+
+def _documentation(app: FastAPI) -> APIRouter:
+    """The interactive reference. Its policy names the one inline script by its digest and the host of the others."""
+    router = APIRouter(include_in_schema=False)
+    cdn = "https://cdn.jsdelivr.net"
+
+    @router.get("/docs")
+    async def reference() -> HTMLResponse:
+        page = get_swagger_ui_html(openapi_url="/openapi.json", title=app.title, swagger_favicon_url="data:,")
+        scripts = re.findall(rb"<script>(.*?)</script>", bytes(page.body), re.DOTALL)
+        digests = " ".join(f"'sha256-{b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts)
+        page.headers["Content-Security-Policy"] = (
+            f"default-src 'none'; connect-src 'self'; img-src data:; script-src {cdn} {digests};"
+            f" style-src {cdn} 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+        )
+        return page
+
+    return router

@@ -1,0 +1,142 @@
+"""The few pages that mails and error answers link to. Plain HTML, no script."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from html import escape
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, BackgroundTasks, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse
+
+from api.errors import all_errors, status_of
+from api.logins import mail_reset_link
+from domain.errors import InvalidRequest, UsherError
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Services
+
+router = APIRouter(include_in_schema=False)
+
+_STYLE = """
+body { font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 10vh auto; padding: 0 1rem; color: #1c1e26; }
+h1 { font-size: 1.5rem; }
+label { display: block; margin: 1rem 0 .25rem; }
+input, button { font: inherit; padding: .6rem 1.2rem; border: 1px solid #767b8a; border-radius: 6px; }
+input { width: 100%; box-sizing: border-box; }
+button { margin-top: 1rem; border-color: #2447c8; background: #2447c8; color: #fff; }
+dt { font-family: ui-monospace, monospace; font-weight: 600; margin-top: 1rem; }
+dd { margin: 0; }
+.problem { color: #a11; }
+:target { background: #fff3c4; }
+@media (prefers-color-scheme: dark) {
+  body { background: #14161d; color: #e8e9ee; }
+  .problem { color: #ff9a9a; }
+  :target { background: #4a3d00; }
+}
+"""
+_STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def wants_page(request: Request) -> bool:
+    """A browser followed the link, not a program."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def verified_page(services: Services, token: str) -> HTMLResponse:
+    """Opens a verification link and says how it went."""
+    try:
+        services.users.verify_email(token)
+    except UsherError as error:
+        return _page("This link does not work", _paragraph(error.message), status=status_of(error))
+    return _page("Your address is confirmed", _paragraph("Thank you. You can log in now."))
+
+
+@router.get("/reset-password")
+async def reset_form(token: str = "") -> HTMLResponse:
+    """Where the link of a reset mail leads."""
+    return _reset_form(token)
+
+
+@router.post("/reset-password")
+async def reset(request: Request) -> HTMLResponse:
+    """Sets the new password."""
+    token, password = await _fields(request, "token", "password")
+    try:
+        await run_in_threadpool(request.app.state.services.users.reset_password, token, password)
+    except InvalidRequest as error:
+        return _reset_form(token, problem=error.message, status=422)
+    except UsherError as error:
+        return _page("This link does not work", _paragraph(error.message), status=status_of(error))
+    return _page("Your password is changed", _paragraph("Log in with it; all other sessions have ended."))
+
+
+@router.get("/forgot-password")
+async def forgot_form() -> HTMLResponse:
+    """Where a person asks for a reset link."""
+    return _page(
+        "Forgot your password?",
+        _paragraph("We mail you a link with which you can set a new one.")
+        + '<form method="post" action="/forgot-password"><label for="email">Your e-mail address</label>'
+        '<input id="email" name="email" type="email" autocomplete="email" maxlength="254" required>'
+        "<button>Send the link</button></form>",
+    )
+
+
+@router.post("/forgot-password")
+async def forgot(request: Request, tasks: BackgroundTasks) -> HTMLResponse:
+    """Says the same whether the address is known or not."""
+    (email,) = await _fields(request, "email")
+    tasks.add_task(mail_reset_link, request.app.state.services, email.strip()[:254].replace("\0", ""))
+    return _page("Look into your mailbox", _paragraph("If this address has an account, a link is on its way."))
+
+
+@router.get("/docs/errors")
+async def errors_page() -> HTMLResponse:
+    """What every error code means; the `docs` link of each error leads here."""
+    entries = "".join(
+        f'<div id="{escape(code)}"><dt>{escape(code)} · {status}</dt><dd>{escape(sentence)}</dd></div>'
+        for code, status, sentence in all_errors()
+    )
+    return _page("Errors", f"<dl>{entries}</dl>")
+
+
+def _reset_form(token: str, *, problem: str = "", status: int = 200) -> HTMLResponse:
+    return _page(
+        "Set a new password",
+        f"{_paragraph(problem, kind='problem') if problem else ''}"
+        '<form method="post" action="/reset-password">'
+        f'<input type="hidden" name="token" value="{escape(token[:4096])}">'
+        '<label for="password">New password, 8 characters or more</label>'
+        '<input id="password" name="password" type="password" autocomplete="new-password" required minlength="8">'
+        "<button>Set the password</button></form>",
+        status=status,
+    )
+
+
+async def _fields(request: Request, *names: str) -> list[str]:
+    """The fields of a posted form, empty when missing."""
+    try:
+        form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:
+        raise InvalidRequest("The form has too many fields.") from None
+    return [form.get(name, [""])[0] for name in names]
+
+
+def _paragraph(text: str, *, kind: str = "") -> str:
+    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def _page(title: str, content: str, *, status: int = 200) -> HTMLResponse:
+    html = (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style><main><h1>{escape(title)}</h1>{content}</main></html>"
+    )
+    return HTMLResponse(html, status, {"Content-Security-Policy": _POLICY})

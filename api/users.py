@@ -1,0 +1,211 @@
+"""People: registering, and what a person may do with its own account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel
+
+from api.auth import address_of, person_of, require, services_of
+from api.bodies import Body, Email, Line, Moment, Password, Search, Token
+from api.idempotency import RepeatableRoute
+from api.limits import Limit, admit
+from api.pages import verified_page, wants_page
+from api.paging import Listing, Page, page_of
+from domain.api_key import Scope
+from domain.errors import NotAuthenticated, NotFound
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Services
+    from application.users import Person, Profile
+
+registration = APIRouter(tags=["people"], route_class=RepeatableRoute)
+router = APIRouter(tags=["people"])
+
+_REGISTER = Limit("register", 30, timedelta(minutes=1))
+
+
+class RegisterBody(Body):
+    email: Email
+    password: Password
+    full_name: Line
+    company_name: Line
+
+
+class ProfileBody(Body):
+    full_name: Line | None = None
+    company_name: Line | None = None
+
+
+class RegistrationAnswer(BaseModel):
+    user_id: UUID
+    organization_id: UUID
+
+
+class VerifiedAnswer(BaseModel):
+    user_id: UUID
+    email_verified: bool
+
+
+class UserAnswer(BaseModel):
+    user_id: UUID
+    organization_id: UUID
+    email: str
+    email_verified: bool
+    full_name: str
+    registered_at: Moment
+
+
+class MeAnswer(UserAnswer):
+    company_name: str | None
+
+
+class UserStatus(StrEnum):
+    PENDING = "pending"
+    ACTIVE = "active"
+
+
+class UserItem(UserAnswer):
+    status: UserStatus
+
+
+class UserListing(Listing):
+    data: list[UserItem]
+
+
+class SessionAnswer(BaseModel):
+    started_at: Moment
+    expires_at: Moment
+
+
+class KeyAnswer(BaseModel):
+    id: UUID
+    name: str
+    prefix: str
+    created_at: Moment
+
+
+class HistoryItem(BaseModel):
+    type: str
+    occurred_at: Moment
+
+
+class ExportAnswer(BaseModel):
+    exported_at: Moment
+    person: MeAnswer
+    sessions: list[SessionAnswer]
+    api_keys: list[KeyAnswer]
+    history: list[HistoryItem]
+
+
+@registration.post("/auth/register", status_code=201)
+def register(body: RegisterBody, request: Request, services: Services = Depends(services_of)) -> RegistrationAnswer:
+    """Makes an account and its organization, and mails a link that proves the address."""
+    admit(services, _REGISTER, address_of(request))
+    made = services.users.register(**body.model_dump())
+    return RegistrationAnswer(user_id=made.user_id, organization_id=made.organization_id)
+
+
+@router.get("/auth/verify-email", responses={200: {"model": VerifiedAnswer, "content": {"text/html": {}}}})
+def verify_email(
+    token: Annotated[Token, Query()], request: Request, services: Services = Depends(services_of)
+) -> Response:
+    """The link of the first mail. Opening it again changes nothing."""
+    if wants_page(request):
+        return verified_page(services, token)
+    user = services.users.verify_email(token)
+    answer = VerifiedAnswer(user_id=user.id, email_verified=user.email_verified)
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+@router.get("/me")
+def show_me(user_id: UUID = Depends(person_of), services: Services = Depends(services_of)) -> MeAnswer:
+    """The person who is logged in."""
+    return _me(_profile(services, user_id))
+
+
+@router.patch("/me")
+def rename_me(
+    body: ProfileBody, user_id: UUID = Depends(person_of), services: Services = Depends(services_of)
+) -> MeAnswer:
+    """Changes the name, or the company's; what is left out stays."""
+    _profile(services, user_id)
+    return _me(services.users.rename(user_id, full_name=body.full_name, company_name=body.company_name))
+
+
+@router.delete("/me", status_code=204)
+def erase_me(user_id: UUID = Depends(person_of), services: Services = Depends(services_of)) -> None:
+    """Erases the person: name, address and password are deleted, keys and sessions end, history keeps only ids."""
+    _profile(services, user_id)
+    services.users.erase(user_id)
+
+
+@router.get("/me/export")
+def export_me(user_id: UUID = Depends(person_of), services: Services = Depends(services_of)) -> ExportAnswer:
+    """Everything that is kept about the person."""
+    profile = _profile(services, user_id)
+    keys = services.api_keys.live(profile.person.organization_id, limit=1000)
+    return ExportAnswer(
+        exported_at=services.clock.now(),
+        person=_me(profile),
+        sessions=[
+            SessionAnswer(started_at=session.started_at, expires_at=session.expires_at)
+            for session in services.users.sessions(user_id)
+        ],
+        api_keys=[
+            KeyAnswer(id=key.key_id, name=key.name, prefix=key.prefix, created_at=key.created_at) for key in keys
+        ],
+        history=[HistoryItem(type=topic, occurred_at=at) for topic, at in services.users.history(user_id)],
+    )
+
+
+@router.get("/admin/users", tags=["admin"], dependencies=[require(Scope.ADMIN)])
+def list_users(
+    status: UserStatus | None = None,
+    q: Search | None = Query(None, description="A part of the address, the name or the company's name."),
+    organization_id: UUID | None = None,
+    page: Page = Depends(page_of),
+    services: Services = Depends(services_of),
+) -> UserListing:
+    """Everybody who is registered, in the order of registration. `pending`: the address is not proven yet."""
+    verified = None if status is None else status is UserStatus.ACTIVE
+    position = services.store.recorder.max_notification_id() or 0
+    found = services.users.people(
+        organization_id=organization_id, verified=verified, search=q, after=page.after_time_and_id, limit=page.take
+    )
+    return UserListing(
+        **page.answer(found, cursor=lambda one: (one.registered_at, one.user_id), show=_item, position=position)
+    )
+
+
+def _profile(services: Services, user_id: UUID) -> Profile:
+    """The access token of a person who was erased is good for some minutes more, but it is nobody's."""
+    try:
+        return services.users.profile(user_id)
+    except NotFound:
+        raise NotAuthenticated("This account does not exist any more.") from None
+
+
+def _me(profile: Profile) -> MeAnswer:
+    company = profile.contact.company_name if profile.contact else None
+    return MeAnswer(**_facts(profile.person), company_name=company)
+
+
+def _item(person: Person) -> UserItem:
+    status = UserStatus.ACTIVE if person.email_verified_at else UserStatus.PENDING
+    return UserItem(**_facts(person), status=status)
+
+
+def _facts(person: Person) -> dict[str, Any]:
+    return {
+        "user_id": person.user_id,
+        "organization_id": person.organization_id,
+        "email": person.email,
+        "email_verified": person.email_verified_at is not None,
+        "full_name": person.full_name,
+        "registered_at": person.registered_at,
+    }

@@ -1,0 +1,243 @@
+"""Registering, proving an address, changing a password, leaving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from uuid import UUID
+
+from eventsourcing.persistence import IntegrityError
+from eventsourcing.utils import get_topic
+
+from application.attribution import attribution
+from domain.aggregate import Event
+from domain.api_key import ApiKey
+from domain.errors import AlreadyRecorded, ConcurrentChange, EmailTaken, NotAuthenticated, NotFound, SignatureInvalid
+from domain.organization import Organization
+from domain.user import User
+
+if TYPE_CHECKING:
+    from adapters.clock import Clock
+    from adapters.database import Row
+    from adapters.key_index import KeyIndex
+    from adapters.login_sessions import LoginSession, LoginSessions
+    from adapters.passwords import Passwords
+    from adapters.personal_data import Contact, Person, PersonalData
+    from adapters.tokens import Tokens
+    from application.store import Store
+
+VERIFY_WITHIN = timedelta(days=2)
+RESET_WITHIN = timedelta(hours=1)
+_KEYS_OF_ONE = 10_000
+
+
+class Registration(NamedTuple):
+    user_id: UUID
+    organization_id: UUID
+
+
+class Link(NamedTuple):
+    """A link for a mail, and when it ends."""
+
+    url: str
+    expires_at: datetime
+
+
+class Profile(NamedTuple):
+    """A person with what the log knows about it."""
+
+    user: User
+    person: Person
+    contact: Contact | None
+
+
+class Users:
+    """People. Mails are sent by the dispatcher from the facts recorded here, with the links made here.
+
+    `also_erase(user_id, organization_id)` gives statements that erase a person's traces in other tables.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        people: PersonalData,
+        passwords: Passwords,
+        sessions: LoginSessions,
+        keys: KeyIndex,
+        tokens: Tokens,
+        clock: Clock,
+        *,
+        public_url: str,
+        also_erase: Sequence[Callable[[UUID, UUID], Sequence[Row]]] = (),
+    ) -> None:
+        self._store = store
+        self._people = people
+        self._passwords = passwords
+        self._sessions = sessions
+        self._keys = keys
+        self._tokens = tokens
+        self._clock = clock
+        self._public_url = public_url.rstrip("/")
+        self._also_erase = also_erase
+
+    def register(self, *, email: str, password: str, full_name: str, company_name: str) -> Registration:
+        """A person and its organization. `InvalidRequest` for a weak password, `EmailTaken`."""
+        self._passwords.check_new(password, email=email)
+        password_hash = self._passwords.hash(password)
+        now, made = self._clock.now(), Registration(self._clock.new_id(), self._clock.new_id())
+        attribution().actor = f"user:{made.user_id}"
+        rows = (
+            self._people.register(*made, email=email, full_name=full_name, password_hash=password_hash, now=now),
+            self._people.introduce(
+                made.organization_id, email=email, name=full_name, company_name=company_name, now=now
+            ),
+        )
+        organization = Organization.register(id=made.organization_id, now=now)
+        user = User.register(id=made.user_id, organization_id=made.organization_id, now=now)
+        try:
+            self._store.add(organization, user, rows=rows)
+        except AlreadyRecorded as conflict:
+            if self._people.person_with(email):
+                raise EmailTaken() from conflict
+            raise
+        return made
+
+    def verify_email(self, token: str) -> User:
+        """Opens a verification link; `SignatureInvalid` when it is not ours or too old."""
+        claims = self._claims("verify-email", token)
+        user_id, now = UUID(claims["sub"]), self._clock.now()
+        attribution().actor = f"user:{user_id}"
+        rows = [self._people.mark_verified(user_id, now)]
+        return self._store.change(User, user_id, lambda user: user.verify_email(now=now), rows=rows)
+
+    def forget_password(self, email: str) -> None:
+        """Has a link mailed if the address is somebody's; says nothing about whether it is."""
+        person, now = self._people.person_with(email), self._clock.now()
+        if person is not None:
+            self._store.change(User, person.user_id, lambda user: user.request_password_reset(now=now))
+
+    def reset_password(self, token: str, password: str) -> User:
+        """Opens a reset link once. `SignatureInvalid` when it is not ours, too old or used; `InvalidRequest`."""
+        claims = self._claims("reset-password", token)
+        user, now = self._store.fetch(User, UUID(claims["sub"])), self._clock.now()
+        attribution().actor = f"user:{user.id}"
+        user.reset_password(credential_version=claims["ver"], now=now)
+        self._passwords.check_new(password, email=self._person(user.id).email)
+        self._put(user, rows=[*self._new_password(user.id, password), self._people.mark_verified(user.id, now)])
+        return user
+
+    def change_password(self, user_id: UUID, *, current: str, new: str) -> User:
+        """Ends every session. `NotAuthenticated` when `current` is wrong; `InvalidRequest` for a weak `new`."""
+        user, person = self._store.fetch(User, user_id), self._person(user_id)
+        if not self._passwords.verify(current, person.password_hash):
+            raise NotAuthenticated("The current password is not right.")
+        self._passwords.check_new(new, email=person.email, field="new_password")
+        user.change_password(now=self._clock.now())
+        self._put(user, rows=self._new_password(user_id, new))
+        return user
+
+    def rename(self, user_id: UUID, *, full_name: str | None = None, company_name: str | None = None) -> Profile:
+        """Gives the person, or its organization, another name; None leaves it."""
+        profile, now, rows = self.profile(user_id), self._clock.now(), []
+        organization = self._store.fetch(Organization, profile.user.organization_id)
+        if full_name is not None:
+            profile.user.rename(now=now)
+            rows.append(self._people.rename(user_id, full_name))
+        if company_name is not None:
+            organization.rename(now=now)
+        rows.append(self._people.update_contact(organization.id, name=full_name, company_name=company_name))
+        self._put(profile.user, organization, rows=rows)
+        return self.profile(user_id)
+
+    def erase(self, user_id: UUID) -> None:
+        """Deletes what says who the person was, ends its sessions and its organization's keys; history stays."""
+        user, now = self._store.fetch(User, user_id), self._clock.now()
+        keys = self._live_keys(user.organization_id)
+        for key in keys:
+            key.revoke(now=now)
+        user.erase(now=now)
+        rows = [
+            *self._people.erase(user_id, user.organization_id),
+            self._sessions.ending_all(user_id),
+            *(self._keys.revoke(key.id, now) for key in keys),
+            *(row for erase in self._also_erase for row in erase(user_id, user.organization_id)),
+        ]
+        self._put(user, *keys, rows=rows)
+
+    def people(
+        self,
+        *,
+        organization_id: UUID | None = None,
+        verified: bool | None = None,
+        search: str | None = None,
+        after: tuple[datetime, UUID] | None = None,
+        limit: int = 25,
+    ) -> Sequence[Person]:
+        """Everybody who is registered, in the order of registration; `search` in address, name and company."""
+        return self._people.people(
+            organization_id=organization_id, verified=verified, search=search, after=after, limit=limit
+        )
+
+    def profile(self, user_id: UUID) -> Profile:
+        """`NotFound` when there is no such person, or none any more."""
+        person = self._person(user_id)
+        return Profile(self._store.fetch(User, user_id), person, self._people.contact(person.organization_id))
+
+    def history(self, user_id: UUID) -> list[tuple[str, datetime]]:
+        """What the log says about a person: the type and the time of each event."""
+        return [(get_topic(type(event)), cast(Event, event).timestamp) for event in self._store.events.get(user_id)]
+
+    def sessions(self, user_id: UUID) -> Sequence[LoginSession]:
+        """Where the person is logged in."""
+        return self._sessions.of_user(user_id)
+
+    def verification_link(self, user_id: UUID) -> Link | None:
+        """For the mail after `User.Registered`; None when nobody is left to write to or the address is proven."""
+        user = self._store.fetch(User, user_id)
+        if user.erased or user.email_verified:
+            return None
+        return self._link("verify-email", "/api/v1/auth/verify-email", {"sub": str(user_id)}, VERIFY_WITHIN)
+
+    def reset_link(self, user_id: UUID) -> Link | None:
+        """For the mail after `User.PasswordResetRequested`; dies with the next new password. None when erased."""
+        user = self._store.fetch(User, user_id)
+        if user.erased:
+            return None
+        claims = {"sub": str(user_id), "ver": user.credential_version}
+        return self._link("reset-password", "/reset-password", claims, RESET_WITHIN)
+
+    def forgot_password_url(self) -> str:
+        """The page where a person asks for a reset link."""
+        return f"{self._public_url}/forgot-password"
+
+    def _link(self, purpose: str, path: str, claims: dict[str, Any], lifetime: timedelta) -> Link:
+        now = self._clock.now()
+        token = self._tokens.sign(purpose, claims, now=now, lifetime=lifetime)
+        return Link(f"{self._public_url}{path}?token={token}", now + lifetime)
+
+    def _claims(self, purpose: str, token: str) -> dict[str, Any]:
+        claims = self._tokens.read(purpose, token, now=self._clock.now())
+        if claims is None:
+            raise SignatureInvalid("This link is incomplete or out of date; ask for a new one.")
+        return claims
+
+    def _person(self, user_id: UUID) -> Person:
+        person = self._people.person(user_id)
+        if person is None:
+            raise NotFound.of("user", user_id)
+        return person
+
+    def _new_password(self, user_id: UUID, password: str) -> list[Row]:
+        password_hash = self._passwords.hash(password)
+        return [self._people.set_password(user_id, password_hash), self._sessions.ending_all(user_id)]
+
+    def _live_keys(self, organization_id: UUID) -> list[ApiKey]:
+        found = self._keys.live(organization_id=organization_id, after=None, limit=_KEYS_OF_ONE)
+        return [self._store.fetch(ApiKey, key.key_id) for key in found]
+
+    def _put(self, *aggregates: User | Organization | ApiKey, rows: Sequence[Row]) -> None:
+        try:
+            self._store.put(*aggregates, rows=rows)
+        except IntegrityError as conflict:
+            raise ConcurrentChange(retry_after=1) from conflict

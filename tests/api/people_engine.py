@@ -1,0 +1,73 @@
+"""The engine over real servers, and a client that calls it in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from adapters.bootstrap import Services, build
+from adapters.passwords import Passwords
+from adapters.settings import Settings
+
+
+@contextmanager
+def people_engine(settings: Settings) -> Iterator[Services]:
+    """Services as the composition root makes them; only hashing is made cheap."""
+    services = build(settings)
+    services.passwords = Passwords(memory_kib=64, passes=1)
+    yield services
+    services.close()
+
+
+class Client:
+    """Calls the application; `bearer` is sent with every request."""
+
+    def __init__(self, app: FastAPI, bearer: str | None = None) -> None:
+        self._app = app
+        self._bearer = bearer
+
+    def as_(self, bearer: str | None) -> Client:
+        return Client(self._app, bearer)
+
+    def call(self, method: str, path: str, *, headers: dict[str, str] | None = None, **request: Any) -> httpx.Response:
+        """One request; a path that does not begin with `//` is under the base path."""
+        headers = dict(headers or {})
+        if self._bearer is not None:
+            headers.setdefault("Authorization", f"Bearer {self._bearer}")
+        url = path[1:] if path.startswith("//") else f"/api/v1{path}"
+        return asyncio.run(self._send(method, url, headers=headers, **request))
+
+    async def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self._app, client=("198.51.100.7", 5000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://usher.test") as client:
+            return await client.request(method, url, **request)
+
+    def get(self, path: str, **request: Any) -> httpx.Response:
+        return self.call("GET", path, **request)
+
+    def post(self, path: str, **request: Any) -> httpx.Response:
+        return self.call("POST", path, **request)
+
+    def patch(self, path: str, **request: Any) -> httpx.Response:
+        return self.call("PATCH", path, **request)
+
+    def delete(self, path: str, **request: Any) -> httpx.Response:
+        return self.call("DELETE", path, **request)
+
+
+def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Checks that an answer is this refusal in the one shape; answers its error."""
+    assert response.status_code == status, response.text
+    assert set(response.json()) == {"error"}
+    error: dict[str, Any] = response.json()["error"]
+    assert set(error) <= {"code", "message", "retry_after", "details", "docs", "request_id"}
+    assert error["code"] == code, error
+    assert error["message"].endswith((".", "code.")) or ":" in error["message"]
+    assert error["docs"].endswith(f"/docs/errors#{code}")
+    assert error["request_id"] == response.headers["X-Request-Id"]
+    return error
