@@ -1,0 +1,177 @@
+"""What the sentences about events are made of, and the sentences that have to choose their words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from domain.billing_account import Basis
+from domain.entitlements import Entitlements
+from domain.invoice import Invoice
+from domain.license import License
+from domain.license_terms import Terms
+from domain.money import Money
+from domain.plan import Interval, PlanTerms, Price
+from domain.price_book import PriceBook
+from domain.provider_facts import DisputeOutcome, Figures
+from domain.seat import CloseReason, Seat
+from domain.standing import PaymentStanding
+from domain.subscription import Purchase, Subscription
+
+
+def when(moment: datetime) -> str:
+    moment = moment.astimezone(UTC)
+    return f"{moment.day} {moment:%B %Y %H:%M} UTC"
+
+
+def until(end: datetime | None) -> str:
+    return f"until {when(end)}" if end else "without an end"
+
+
+def short(id: UUID) -> str:
+    """The last eight digits: enough to recognize an id that stands in full beside the sentence."""
+    return f"…{id.hex[-8:]}"
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+_REASONS = {"canceled": "its subscription was cancelled"}
+
+
+def because(reason: str) -> str:
+    return f": {_REASONS.get(reason, reason.replace('_', ' '))}" if reason else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+_PROVIDERS = {"stripe": "Stripe", "lemonsqueezy": "Lemon Squeezy", "phonepe": "PhonePe"}
+
+
+def provider(code: str) -> str:
+    return _PROVIDERS.get(code, code)
+
+
+# --- what is sold ---
+
+
+def price(of: Price) -> str:
+    if of.interval is Interval.ONE_TIME:
+        return f"{of.money.text} once"
+    every = f"a {of.interval}" if of.interval_count == 1 else f"every {of.interval_count} {of.interval}s"
+    return f"{of.money.text} {every}"
+
+
+def seats(terms: Entitlements) -> str:
+    return "a seat for each unit" if terms.seats == "quantity" else count(terms.seats, "seat")
+
+
+def offer(terms: PlanTerms) -> str:
+    prices = " or ".join(price(each) for each in terms.prices) or "a negotiated price"
+    return f"{terms.name} with {seats(terms.entitlements)} for {prices}"
+
+
+def revised(event: PriceBook.Revised) -> str:
+    news = {
+        "products": event.products,
+        "plans": [f"{each.plan} (version {each.version})" for each in event.published],
+        "on sale again": event.returned,
+        "withdrawn": event.withdrawn,
+        "new prices": [each.reference for each in event.references],
+    }
+    return "A catalogue was applied; " + "; ".join(f"{what}: {listed(names)}" for what, names in news.items() if names)
+
+
+# --- licences and seats ---
+
+
+def granted(terms: Terms) -> str:
+    return f"{count(terms.seats, 'seat')} of plan {terms.plan} (version {terms.plan_version})"
+
+
+_HELD = {
+    "payment_disputed": "A payment was disputed",
+    "dispute_lost": "A payment was lost in a dispute",
+    "payment_refunded": "A payment was refunded in full",
+    "subscription_paused": "The subscription was paused",
+    "subscription_unpaid": "The subscription stayed unpaid",
+}
+
+
+def trouble(payment: PaymentStanding) -> str:
+    if payment.reason == "payment_failed":
+        return f"Payment attempt {payment.attempt} failed"
+    return _HELD.get(payment.reason or "", f"The payments are held back{because(payment.reason or '')}")
+
+
+def recovered(event: License.PaymentRecovered) -> str:
+    if event.payment.until:
+        return f"The subscription was cancelled; the licence works until {when(event.payment.until)}"
+    return "The payments are in order; nothing holds the licence back on their account"
+
+
+_LEFT = {
+    CloseReason.EXPIRED: "fell free: its client was not heard from in time",
+    CloseReason.RELEASED: "was given back",
+    CloseReason.EVICTED: "was cleared by an administrator",
+    CloseReason.SUSPENDED: "was cleared: the licence was suspended",
+    CloseReason.RESIZED: "was cleared: the licence has fewer seats now",
+    CloseReason.REVOKED: "was cleared: the licence was revoked",
+}
+
+
+def closed(event: Seat.SessionClosed) -> str:
+    note = f" ({event.note})" if event.note else ""
+    return f"Seat {event.seat} of licence {short(event.license_id)} {_LEFT[event.reason]}{note}"
+
+
+# --- subscriptions, invoices, reports ---
+
+
+def bought(purchase: Purchase) -> str:
+    return f"plan {purchase.plan} (version {purchase.plan_version}) at price {purchase.price}"
+
+
+def started(event: Subscription.Started) -> str:
+    terms, name = event.terms, f"{provider(event.provider)} subscription {event.provider_id}"
+    status = terms.status.replace("_", " ")
+    return f"{name} began: {count(terms.quantity, 'unit')} of {bought(event.purchase)}, {status}"
+
+
+def status_changed(event: Subscription.StatusChanged) -> str:
+    over = f"; it ended on {when(event.ended_at)}" if event.ended_at else ""
+    return f"The subscription is {event.status.replace('_', ' ')} now{over}"
+
+
+def disputed(event: Subscription.PaymentDisputed) -> str:
+    now = "was opened" if event.outcome is DisputeOutcome.OPEN else f"is {event.outcome}, opened"
+    return f"Dispute {event.dispute} {now} on {when(event.disputed_at)}"
+
+
+def sums(figures: Figures) -> str:
+    total, paid = Money(figures.total, figures.currency), Money(figures.amount_paid, figures.currency)
+    return f"{total.text}, {paid.text} of it paid"
+
+
+def invoice(number: str | None) -> str:
+    return f"Invoice {number}" if number else "An invoice without a number yet"
+
+
+def payment_failed(event: Invoice.PaymentFailed) -> str:
+    again = f"the next is due on {when(event.next_attempt_at)}" if event.next_attempt_at else "no other is planned"
+    return f"Payment attempt {event.attempt} of the invoice failed on {when(event.failed_at)}; {again}"
+
+
+_BASIS = {
+    Basis.DERIVED: "made from the customer",
+    Basis.EMAIL: "found by its confirmed e-mail address",
+    Basis.EXPLICIT: "named when the purchase began",
+}
+
+
+def basis(of: Basis) -> str:
+    return _BASIS[of]

@@ -1,0 +1,153 @@
+"""One plain English sentence for every kind of event, from nothing but the event itself.
+
+A new event class needs a line here; a test fails without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from domain import phrases as say
+from domain.aggregate import Event
+from domain.api_key import ApiKey
+from domain.billing_account import BillingAccount
+from domain.invoice import Invoice
+from domain.license import License
+from domain.organization import Organization
+from domain.plan import Plan
+from domain.price_book import PriceBook
+from domain.product import Product
+from domain.provider_event import ProviderEvent
+from domain.seat import Seat
+from domain.subscription import Subscription
+from domain.user import PasswordProof, User
+
+
+def sentence_of(event: Event) -> str:
+    """What happened, for a person, without a full stop."""
+    return SENTENCES[type(event)](event)
+
+
+SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
+    # people
+    User.Registered: lambda e: f"A person registered with organization {say.short(e.organization_id)}",
+    User.EmailVerified: lambda _: "The person confirmed the e-mail address",
+    User.PasswordResetRequested: lambda _: "A link to set a new password was asked for",
+    User.PasswordChanged: lambda e: (
+        "The person set a new password through a mailed link"
+        if e.proof is PasswordProof.MAILED_LINK
+        else "The person changed the password"
+    ),
+    User.Renamed: lambda _: "The person's name was changed",
+    User.RefreshTokenReused: lambda e: (
+        f"A refresh token came twice, so log-in session {say.short(e.session)} was ended"
+    ),
+    User.Erased: lambda _: "The person's data was erased",
+    Organization.Registered: lambda _: "The organization was registered",
+    Organization.Adopted: lambda e: (
+        f"The organization was made for customer {e.customer} of {say.provider(e.provider)}"
+    ),
+    Organization.Merged: lambda e: f"The organization became one with organization {say.short(e.into)}",
+    Organization.Renamed: lambda _: "The organization's name was changed",
+    ApiKey.Issued: lambda e: (
+        f"API key {e.prefix}… of {'the organization' if e.organization_id else 'the vendor'}"
+        f" was issued for {say.listed(e.scopes)}"
+    ),
+    ApiKey.Rotated: lambda e: f"The API key has a new secret, {e.prefix}…; the old one stopped working",
+    ApiKey.Revoked: lambda _: "The API key was revoked",
+    # catalogue
+    Product.Registered: lambda e: (
+        f"Product {e.name} ({e.code}) was registered; its keys begin with {e.license_key_prefix}"
+    ),
+    Product.Renamed: lambda e: f"The product is called {e.name} now",
+    Product.PrefixChanged: lambda e: f"New licence keys of the product begin with {e.license_key_prefix}",
+    Plan.Published: lambda e: f"Plan {e.code} of product {e.product} was published: {say.offer(e.terms)}",
+    Plan.VersionPublished: lambda e: f"Version {e.number} of the plan was published: {say.offer(e.terms)}",
+    Plan.Withdrawn: lambda _: "The plan was taken off sale; running subscriptions keep it",
+    Plan.Returned: lambda _: "The plan is on sale again under the terms it had",
+    PriceBook.Opened: lambda _: "The price book was opened",
+    PriceBook.Revised: say.revised,
+    # licences and seats
+    License.Issued: lambda e: f"Licence {e.key.hint} was issued: {say.granted(e.terms)}, {say.until(e.expires_at)}",
+    License.GraceOpened: lambda e: f"{say.trouble(e.payment)}; the licence works {say.until(e.payment.until)}",
+    License.PaymentSuspended: lambda e: f"{say.trouble(e.payment)}; the licence was suspended",
+    License.PaymentRecovered: say.recovered,
+    License.Suspended: lambda e: f"The vendor suspended the licence{say.because(e.reason)}",
+    License.Reinstated: lambda e: f"The vendor reinstated the licence{say.because(e.reason)}",
+    License.Revoked: lambda e: f"The licence was revoked for good{say.because(e.reason)}",
+    License.Resized: lambda e: f"The vendor set the licence to {say.count(e.seats, 'seat')}{say.because(e.reason)}",
+    License.PurchaseChanged: lambda e: f"The subscription now buys {say.granted(e.terms)}",
+    License.Renewed: lambda e: f"The licence is paid and runs {say.until(e.expires_at)}",
+    License.Extended: lambda e: (
+        f"The vendor moved the licence's end, it now runs {say.until(e.expires_at)}{say.because(e.reason)}"
+    ),
+    License.Expired: lambda _: "The licence's time ran out",
+    License.KeyRotated: lambda e: (
+        f"The licence has a new key, {e.key.hint}; the old one stopped working{say.because(e.reason)}"
+    ),
+    License.Transferred: lambda e: f"The licence went over to organization {say.short(e.organization_id)}",
+    Seat.SessionOpened: lambda e: f"Seat {e.seat} of licence {say.short(e.license_id)} was taken",
+    Seat.SessionClosed: say.closed,
+    # subscriptions
+    Subscription.Started: say.started,
+    Subscription.Entitled: lambda _: "The subscription earned the right to a licence",
+    Subscription.PlanChanged: lambda e: f"The subscription moved to {say.bought(e.purchase)}",
+    Subscription.QuantityChanged: lambda e: f"The subscription now buys {say.count(e.quantity, 'unit')}",
+    Subscription.PeriodBegan: lambda e: f"A period began: {say.when(e.period_start)} to {say.when(e.period_end)}",
+    Subscription.TrialSet: lambda e: f"The trial runs {say.until(e.trial_end)}" if e.trial_end else "The trial is off",
+    Subscription.CancellationSet: lambda e: (
+        f"The subscription is to end on {say.when(e.cancel_at)}" if e.cancel_at else "The cancellation was taken back"
+    ),
+    Subscription.StatusChanged: say.status_changed,
+    Subscription.Reported: lambda e: f"The provider's report {e.seen.event} was taken over",
+    Subscription.PaymentFailed: lambda e: (
+        f"Payment attempt {e.attempt} of invoice {say.short(e.invoice_id)} failed on {say.when(e.failed_at)}"
+    ),
+    Subscription.InvoiceSettled: lambda e: (
+        f"Invoice {say.short(e.invoice_id)} was "
+        + (f"paid on {say.when(e.paid_at)}" if e.paid_at else "settled without a payment")
+    ),
+    Subscription.PaymentRefunded: lambda e: (
+        f"All that was paid on invoice {say.short(e.invoice_id)} went back on {say.when(e.refunded_at)}"
+    ),
+    Subscription.PaymentDisputed: say.disputed,
+    Subscription.TrialEnding: lambda e: f"The provider reminds: the trial ends on {say.when(e.trial_end)}",
+    Subscription.Transferred: lambda e: f"The subscription went over to organization {say.short(e.organization_id)}",
+    # invoices
+    Invoice.Reported: lambda e: f"{say.invoice(e.issue.number)} was reported as {e.status}: {say.sums(e.figures)}",
+    Invoice.Amended: lambda e: f"{say.invoice(e.issue.number)} was amended: {say.sums(e.figures)}",
+    Invoice.Confirmed: lambda e: f"Report {e.seen.event} confirmed the invoice as it is",
+    Invoice.Finalized: lambda _: "The invoice was sent out and waits for its payment",
+    Invoice.Paid: lambda _: "The invoice was paid",
+    Invoice.Voided: lambda _: "The invoice was voided; nobody has to pay it",
+    Invoice.WrittenOff: lambda _: "The invoice was written off: its payment is not expected any more",
+    Invoice.PaymentFailed: say.payment_failed,
+    Invoice.Refunded: lambda e: (
+        f"Of payment {e.payment}, {say.count(e.refund.amount, 'minor unit')} in all went back"
+        f" by {say.when(e.refund.refunded_at)}"
+    ),
+    Invoice.Transferred: lambda e: f"The invoice went over to organization {say.short(e.organization_id)}",
+    # what providers report
+    ProviderEvent.Received: lambda e: f"{say.provider(e.provider)} reported {e.type} ({e.event})",
+    ProviderEvent.Processed: lambda e: (
+        f"The report was processed; it touched {say.count(len(e.consequences), 'object')}"
+    ),
+    ProviderEvent.Deferred: lambda e: f"The report waits for {e.waiting_for.replace('/', ' ')}, which is not known yet",
+    ProviderEvent.Ignored: lambda e: f"Nothing follows from the report{say.because(e.reason)}",
+    ProviderEvent.Failed: lambda e: f"Processing the report broke ({e.error}); it is tried again",
+    ProviderEvent.Retried: lambda _: "Somebody asked for the report to be processed again",
+    BillingAccount.Opened: lambda e: (
+        f"Customer {e.customer} of {say.provider(e.provider)} became an account of organization"
+        f" {say.short(e.organization_id)}, {say.basis(e.basis)}"
+    ),
+    BillingAccount.Linked: lambda e: (
+        f"The account is organization {say.short(e.organization_id)}'s now, {say.basis(e.basis)}"
+    ),
+    BillingAccount.SubscriptionAdded: lambda e: (
+        f"Subscription {say.short(e.subscription_id)} is paid through this account"
+    ),
+    BillingAccount.InvoiceAdded: lambda e: f"Invoice {say.short(e.invoice_id)} was drawn on this account",
+    BillingAccount.ContactLearned: lambda e: f"Report {e.seen.event} told how to reach the customer",
+    BillingAccount.Deleted: lambda _: "The provider deleted the customer",
+}
