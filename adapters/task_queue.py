@@ -1,4 +1,4 @@
-"""Task messages. A message is a hint: what must happen is in the log or the outbox, and a sweep makes up for lost ones."""
+"""Task messages: hints only. What must happen is in the log or the outbox, and a sweep makes up for lost ones."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from adapters.database import Row
     from adapters.provider_records import ProviderRecords
     from application.entitling import Entitling
-    from application.licenses import LicenseGuard
+    from application.license_guard import LicenseGuard
     from application.store import Store
 
 log = structlog.get_logger()

@@ -38,7 +38,7 @@ class BillingAccounts:
         seen: Seen,
         now: datetime,
         *,
-        contact: Contact = Contact(),  # noqa: B008
+        contact: Contact = Contact(),
         named: UUID | None = None,
     ) -> BillingAccount:
         """The customer's account, opened or given to a better owner; a newer address is put on file."""

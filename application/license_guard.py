@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -37,12 +38,12 @@ class LicenseGuard:
         """Before the save: nothing beyond the new status and seat limit is granted any more."""
         for license in licenses:
             if license.version > 1 and any(isinstance(event, _TIGHTENING) for event in license.pending_events):
-                self._try(license, lambda each=license: self._hold(each))  # type: ignore[misc]
+                self._try(license, partial(self._hold, license))
 
     def refresh(self, licenses: Sequence[License]) -> None:
         """After the save: the pool learns the licence as the log has it."""
         for license in licenses:
-            self._try(license, lambda each=license: self._seats.publish(each.id))  # type: ignore[misc]
+            self._try(license, partial(self._seats.publish, license.id))
 
     def _hold(self, license: License) -> None:
         status = license.status(self._clock.now())
@@ -50,8 +51,8 @@ class LicenseGuard:
         self._seats.tighten(license.id, status=None if status.works else status, limit=limit)
 
     @staticmethod
-    def _try(license: License, act: object) -> None:
+    def _try(license: License, act: Callable[[], None]) -> None:
         try:
-            act()  # type: ignore[operator]
+            act()
         except Unavailable:
             log.warning("license.pool_not_told", license_id=str(license.id))

@@ -66,9 +66,7 @@ class Licenses:
             raise LicenseKeyInvalid()
         return license
 
-    def issue(
-        self, organization_id: UUID, plan: str, *, seats: int | None, expires_at: datetime | None
-    ) -> NewLicense:
+    def issue(self, organization_id: UUID, plan: str, *, seats: int | None, expires_at: datetime | None) -> NewLicense:
         """A licence that no subscription pays for. `NotFound` for an unknown organization or plan."""
         now = self._clock.now()
         if expires_at is not None and expires_at <= now:

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
-from eventsourcing.utils import get_topic
 
 
 class Event(AggregateEvent):
@@ -23,9 +22,12 @@ class Event(AggregateEvent):
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
+    TOPIC: ClassVar[str]
+
     @classmethod
     def topic(cls) -> str:
-        return get_topic(cls)
+        """The name under which the log keeps these events."""
+        return cls.TOPIC
 
 
 class Created(Event, AggregateCreated):

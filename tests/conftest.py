@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from redis import Redis
 
+from adapters.bootstrap import Services, build
 from adapters.embedded import EmbeddedServers, EngineRuns
 from adapters.settings import Mode, Settings
 
@@ -106,6 +107,15 @@ def settings(tmp_path, database_url, empty_redis_url) -> Settings:
         stripe_webhook_secrets=("whsec_test_current", "whsec_test_former"),
     )
     return settings.with_servers(database_url=database_url, redis_url=empty_redis_url)
+
+
+@pytest.fixture
+def services(settings) -> Iterator[Services]:
+    """The whole engine in this process, on this test's own database and an emptied Valkey."""
+    services = build(settings)
+    services.signing.ensure(services.clock.now())
+    yield services
+    services.close()
 
 
 @contextmanager

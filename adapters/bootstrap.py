@@ -1,0 +1,160 @@
+"""The composition root: the only place that knows who needs whom."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+
+from adapters import catalog_file
+from adapters.emails.kinds import license_file_name
+from adapters.event_recorder import EventRecorder
+from adapters.group_commit import GroupCommit
+from adapters.infrastructure import Infrastructure, required
+from adapters.license_file import build_license_file
+from adapters.notice_post import NoticePost
+from adapters.redis_line import RedisLine
+from adapters.redis_seats import RedisSeats
+from adapters.seat_log import SeatLog
+from adapters.settings import Settings
+from adapters.stripe_gateway import StripeGateway
+from application.api_keys import ApiKeys
+from application.billing import Billing
+from application.billing_accounts import BillingAccounts
+from application.billing_rules import BillingRules
+from application.catalog import Catalog
+from application.entitling import Entitling
+from application.errands import Errands
+from application.license_guard import LicenseGuard
+from application.license_keys import LicenseKeys
+from application.licenses import Licenses
+from application.logins import Logins
+from application.notices import Notices
+from application.organizations import Organizations
+from application.seat_work import SeatWork
+from application.seats import Seats
+from application.store import Store
+from application.users import Users
+
+
+class Services(Infrastructure):
+    """What the system can be asked to do, in one process."""
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(EventRecorder(self.database), self.codec)
+
+    @cached_property
+    def license_keys(self) -> LicenseKeys:
+        return LicenseKeys(self.secrets.key_for("license-keys"), self.catalog)
+
+    @cached_property
+    def users(self) -> Users:
+        return Users(
+            self.store,
+            self.personal_data,
+            self.passwords,
+            self.login_sessions,
+            self.key_index,
+            self.tokens,
+            self.clock,
+            public_url=self.settings.public_url,
+            also_erase=[self.mailer.erasing, lambda _, organization_id: [self.session_callers.erase(organization_id)]],
+        )
+
+    @cached_property
+    def logins(self) -> Logins:
+        return Logins(self.store, self.personal_data, self.passwords, self.login_sessions, self.tokens, self.clock)
+
+    @cached_property
+    def organizations(self) -> Organizations:
+        return Organizations(self.store, self.personal_data)
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        return ApiKeys(self.store, self.key_index, self.clock)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return Catalog(self.store, self.clock, read=catalog_file.read)
+
+    @cached_property
+    def entitling(self) -> Entitling:
+        return Entitling(self.catalog, self.license_keys)
+
+    @cached_property
+    def billing(self) -> Billing:
+        accounts = BillingAccounts(self.organizations, self.entitling)
+        return Billing(
+            self.store,
+            self.provider_records,
+            {"stripe": StripeGateway(self.settings.stripe_secret_key, api_base=self.settings.stripe_api_base)},
+            BillingRules(self.catalog, accounts, self.provider_records, self.entitling),
+            self.entitling,
+            self.license_guard,
+            self.clock,
+            self.task_queue.process_provider_event,
+        )
+
+    @cached_property
+    def license_guard(self) -> LicenseGuard:
+        return LicenseGuard(self.seat_work, self.clock)
+
+    @cached_property
+    def licenses(self) -> Licenses:
+        return Licenses(self.store, self.catalog, self.license_keys, self.license_index, self.license_guard, self.clock)
+
+    @cached_property
+    def seats(self) -> Seats:
+        """For the event loop of this process."""
+        return self._seats(self.redis_line, self.group_commit)
+
+    @cached_property
+    def seat_work(self) -> SeatWork:
+        """For threads and workers."""
+        return SeatWork(self._open_seats)
+
+    @asynccontextmanager
+    async def _open_seats(self) -> AsyncIterator[Seats]:
+        line = RedisLine(required(self.settings.redis_url))
+        log = GroupCommit(required(self.settings.database_url), self.codec)
+        try:
+            yield self._seats(line, log)
+        finally:
+            await log.close()
+            await line.close()
+
+    def _seats(self, line: RedisLine, log: GroupCommit) -> Seats:
+        return Seats(
+            pool=RedisSeats(line, lambda: self.clock.offset),
+            log=log,
+            store=self.store,
+            seat_log=SeatLog(self.database, self.codec),
+            callers=self.session_callers,
+            license_index=self.license_index,
+            signing=self.signing,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def notices(self) -> Notices:
+        return Notices(
+            self.store,
+            self.catalog,
+            self.organizations,
+            self.users,
+            self.license_keys,
+            lambda facts: build_license_file(self.signing, facts, now=self.clock.now()),
+            license_file_name,
+            self.clock,
+        )
+
+    @cached_property
+    def errands(self) -> Errands:
+        post = NoticePost(self.mailer, self.clock)
+        return Errands(self.store, self.outbox, self.notices, post, self.seat_work, self.clock)
+
+
+def build(settings: Settings) -> Services:
+    """The services of one process."""
+    return Services(settings)

@@ -1,0 +1,154 @@
+"""The outside world as one process sees it: databases, queues, keys, clocks. Made when first asked for."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+
+import redis
+
+from adapters.clock import Clock, SandboxClock
+from adapters.database import Database
+from adapters.event_codec import EventCodec
+from adapters.group_commit import GroupCommit
+from adapters.key_index import KeyIndex
+from adapters.license_index import LicenseIndex
+from adapters.login_sessions import LoginSessions
+from adapters.mailer import Mailer
+from adapters.outbox import Outbox
+from adapters.passwords import Passwords
+from adapters.personal_data import PersonalData
+from adapters.process_beats import ProcessBeats
+from adapters.provider_records import ProviderRecords
+from adapters.rate_limit import RateLimit
+from adapters.redis_line import RedisLine
+from adapters.secrets import Secrets
+from adapters.session_callers import SessionCallers
+from adapters.settings import Settings
+from adapters.signing import SigningKeys
+from adapters.stored_answers import StoredAnswers
+from adapters.task_queue import TaskQueue, broker_for
+from adapters.tokens import Tokens
+
+
+@dataclass
+class Infrastructure:
+    """Nothing is connected before it is needed; `close` closes what was."""
+
+    settings: Settings
+
+    @cached_property
+    def database(self) -> Database:
+        return Database(required(self.settings.database_url), size=self.settings.database_pool)
+
+    @cached_property
+    def codec(self) -> EventCodec:
+        return EventCodec()
+
+    @cached_property
+    def group_commit(self) -> GroupCommit:
+        """For the event loop of this process."""
+        return GroupCommit(required(self.settings.database_url), self.codec)
+
+    @cached_property
+    def clock(self) -> Clock:
+        return SandboxClock(self.database) if self.settings.sandbox else Clock()
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        return Secrets(self.settings.secret_key)
+
+    @cached_property
+    def signing(self) -> SigningKeys:
+        return SigningKeys(self.database, self.secrets)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.secrets)
+
+    @cached_property
+    def personal_data(self) -> PersonalData:
+        return PersonalData(self.database)
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        return Passwords()
+
+    @cached_property
+    def login_sessions(self) -> LoginSessions:
+        return LoginSessions(self.database)
+
+    @cached_property
+    def key_index(self) -> KeyIndex:
+        return KeyIndex(self.database)
+
+    @cached_property
+    def stored_answers(self) -> StoredAnswers:
+        return StoredAnswers(self.database, self.secrets)
+
+    @cached_property
+    def provider_records(self) -> ProviderRecords:
+        return ProviderRecords(self.database)
+
+    @cached_property
+    def license_index(self) -> LicenseIndex:
+        return LicenseIndex(self.database)
+
+    @cached_property
+    def session_callers(self) -> SessionCallers:
+        return SessionCallers(self.database)
+
+    @cached_property
+    def redis_line(self) -> RedisLine:
+        return RedisLine(required(self.settings.redis_url))
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        """For sync callers."""
+        return redis.Redis.from_url(required(self.settings.redis_url), socket_timeout=2, socket_connect_timeout=2)
+
+    @cached_property
+    def rate_limit(self) -> RateLimit:
+        return RateLimit(self.redis)
+
+    @cached_property
+    def task_queue(self) -> TaskQueue:
+        return TaskQueue(broker_for(required(self.settings.broker_url)))
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.database)
+
+    @cached_property
+    def process_beats(self) -> ProcessBeats:
+        return ProcessBeats(self.database)
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        return Mailer(
+            self.database,
+            mail_from=self.settings.mail_from,
+            smtp_url=self.settings.smtp_url,
+            sandbox=self.settings.sandbox,
+        )
+
+    def close(self) -> None:
+        """Closes what was made, the last made first; async parts close with `aclose` before."""
+        for name, made in reversed(list(vars(self).items())):
+            if name != "settings" and hasattr(made, "close") and not isinstance(made, GroupCommit | RedisLine):
+                with suppress(Exception):
+                    made.close()
+
+    async def aclose(self) -> None:
+        """Closes what belongs to the event loop."""
+        for name in ("group_commit", "redis_line"):
+            if name in vars(self):
+                await vars(self)[name].close()
+
+
+def required(url: str | None) -> str:
+    """A server's address, which is known once the embedded servers run."""
+    if url is None:
+        raise RuntimeError("the servers' addresses are not known yet; see Settings.with_servers")
+    return url

@@ -1,0 +1,97 @@
+"""Doing what the outbox holds: mails, and ending the sessions that a licence has lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import structlog
+
+from application.notices import Notices
+from application.reactions import END_SESSIONS, MAIL_ACCOUNT
+from application.store import Store
+from domain.billing_account import BillingAccount
+from domain.errors import Unavailable
+from domain.ids import license_id_for
+from domain.license import License, Status
+from domain.notice import Notice
+from domain.seat import CloseReason
+
+if TYPE_CHECKING:
+    from adapters.clock import Clock
+    from adapters.outbox import Errand, Outbox
+    from application.seat_work import SeatWork
+
+log = structlog.get_logger()
+
+_ENDS = {
+    Status.SUSPENDED: CloseReason.SUSPENDED,
+    Status.REVOKED: CloseReason.REVOKED,
+    Status.EXPIRED: CloseReason.EXPIRED,
+}
+
+
+class Errands:
+    """Every errand is idempotent and looks at today's state, not at yesterday's: it may run late or twice."""
+
+    def __init__(
+        self,
+        store: Store,
+        outbox: Outbox,
+        notices: Notices,
+        post: Callable[[Notice], None],
+        seats: SeatWork,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._notices = notices
+        self._post = post
+        self._seats = seats
+        self._clock = clock
+
+    def run(self, errand_id: UUID) -> None:
+        """Does an errand unless it is done or somebody is at it; one that fails is kept and tried again later."""
+        errand = self._outbox.claim(errand_id)
+        if errand is None:
+            return
+        try:
+            self._do(errand)
+        except Exception as error:
+            self._outbox.failed(errand_id, type(error).__name__)
+            if not isinstance(error, Unavailable):
+                log.exception("errand.failed", task=errand.task, stream_id=str(errand.stream_id))
+            return
+        self._outbox.done(errand_id)
+
+    def _do(self, errand: Errand) -> None:
+        if errand.task == END_SESSIONS:
+            self._end_sessions(errand)
+        elif errand.task == MAIL_ACCOUNT:
+            self._mail_account(errand.stream_id)
+        else:
+            self._send(self._notices.of(errand.task.removeprefix("mail/"), self._event(errand)))
+
+    def _event(self, errand: Errand) -> Any:
+        return next(iter(self._store.events.get(errand.stream_id, gt=errand.version - 1, lte=errand.version)))
+
+    def _send(self, notice: Notice | None) -> None:
+        if notice is not None:
+            self._post(notice)
+
+    def _mail_account(self, account_id: UUID) -> None:
+        for subscription_id in self._store.fetch(BillingAccount, account_id).subscriptions:
+            license = self._store.find(License, license_id_for(subscription_id))
+            if license is not None:
+                self._send(self._notices.issued(license.id))
+
+    def _end_sessions(self, errand: Errand) -> None:
+        """A licence that came back to life since loses only the sessions from before its suspension."""
+        event, license = self._event(errand), self._store.fetch(License, errand.stream_id)
+        before = self._store.fetch(License, errand.stream_id, version=errand.version)
+        reason = _ENDS.get(before.status(event.timestamp))
+        if reason is not None:
+            self._seats.end_sessions(license.id, reason, opened_until=event.timestamp)
+        elif license.terms.seats_allowed is not None:
+            self._seats.end_sessions(license.id, CloseReason.RESIZED, keep=license.terms.seats_allowed)

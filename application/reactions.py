@@ -1,0 +1,61 @@
+"""What has to be done because of a fact, outside of the log: the one table from events to errands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from domain.aggregate import Event
+from domain.billing_account import BillingAccount
+from domain.license import License
+from domain.subscription import Subscription
+from domain.user import User
+
+END_SESSIONS = "end_sessions"
+MAIL_ACCOUNT = "mail_account"  # licences that were issued before an address was known
+
+
+def mail(kind: str) -> str:
+    """The errand that sends a mail of a kind (see adapters/emails/kinds.py)."""
+    return f"mail/{kind}"
+
+
+_Errands = Callable[[Any], list[str]]
+
+
+def _always(*tasks: str) -> _Errands:
+    return lambda event: list(tasks)
+
+
+def _grace(event: License.GraceOpened) -> list[str]:
+    return [mail("payment_failed" if event.payment.attempt <= 1 else "payment_failed_urgent")]
+
+
+def _cancellation(event: Subscription.CancellationSet) -> list[str]:
+    return [mail("subscription_cancelled")] if event.cancel_at else []
+
+
+ERRANDS: Mapping[type[Event], _Errands] = {
+    User.Registered: _always(mail("verify_email")),
+    User.PasswordResetRequested: _always(mail("reset_password")),
+    User.PasswordChanged: _always(mail("password_changed")),
+    BillingAccount.ContactLearned: _always(MAIL_ACCOUNT),
+    Subscription.TrialEnding: _always(mail("trial_ending")),
+    Subscription.CancellationSet: _cancellation,
+    License.Issued: _always(mail("license_issued")),
+    License.GraceOpened: _grace,
+    License.PaymentSuspended: _always(END_SESSIONS, mail("license_suspended")),
+    License.Suspended: _always(END_SESSIONS, mail("license_suspended")),
+    License.PaymentRecovered: _always(mail("license_reinstated")),
+    License.Reinstated: _always(mail("license_reinstated")),
+    License.Revoked: _always(END_SESSIONS, mail("license_revoked")),
+    License.Expired: _always(END_SESSIONS),
+    License.Resized: _always(END_SESSIONS),
+    License.PurchaseChanged: _always(END_SESSIONS),
+}
+
+
+def errands_of(event: Event) -> list[str]:
+    """The names of what has to be done because of this event."""
+    find = ERRANDS.get(type(event))
+    return find(event) if find else []

@@ -1,0 +1,22 @@
+"""What somebody is told by mail, before it has words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A mail before it has words: `message_id` is derived from the fact, so a fact is told once."""
+
+    message_id: UUID
+    kind: str
+    to: str
+    recipient_name: str
+    recipient_subject: UUID
+    organization_id: UUID | None
+    context: Mapping[str, Any]
+    license_file: bytes | None = None
