@@ -30,6 +30,7 @@ from adapters.signing import SigningKeys
 from adapters.stored_answers import StoredAnswers
 from adapters.task_queue import TaskQueue, broker_for
 from adapters.tokens import Tokens
+from adapters.webhook_signatures import WebhookSignatures
 
 
 @dataclass
@@ -115,6 +116,10 @@ class Infrastructure:
     @cached_property
     def task_queue(self) -> TaskQueue:
         return TaskQueue(broker_for(required(self.settings.broker_url)))
+
+    @cached_property
+    def webhook_signatures(self) -> WebhookSignatures:
+        return WebhookSignatures(self.settings.stripe_webhook_secrets)
 
     @cached_property
     def outbox(self) -> Outbox:

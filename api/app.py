@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from starlette.routing import BaseRoute
 from starlette.types import Lifespan
 
-from api import api_keys, errors, logins, organizations, pages, users
+from api import api_keys, errors, hot, logins, organizations, pages, seats, users, webhooks
 from api.middleware import Frame, OnAnswer, access_log
 
 if TYPE_CHECKING:
@@ -28,13 +28,15 @@ ROUTERS: tuple[APIRouter, ...] = (
     organizations.router,
     api_keys.router,
 )
+HOT: tuple[BaseRoute, ...] = (*seats.routes(BASE), *webhooks.routes(BASE))
+"""Matched before all others."""
 
 
 def create_app(
     services: Services,
     *,
     routers: Sequence[APIRouter] = ROUTERS,
-    first: Sequence[BaseRoute] = (),
+    first: Sequence[BaseRoute] = HOT,
     at_root: Sequence[APIRouter] = (),
     lifespan: Lifespan[FastAPI] | None = None,
     on_answer: OnAnswer = access_log,
@@ -59,6 +61,7 @@ def create_app(
     app.add_middleware(Frame, docs=docs, on_answer=on_answer)
     errors.install(app)
     app.router.routes[:0] = first
+    hot.document(app, first)
     for router in routers:
         app.include_router(router, prefix=BASE)
     for router in (pages.router, _documentation(app), *at_root):

@@ -1,0 +1,100 @@
+"""Payment providers' webhooks: verified, stored once, answered at once (contract §7)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+from eventsourcing.persistence import IntegrityError
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.hot import HotRoute, answer_json, operation
+from domain.errors import NotFound, SignatureInvalid
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Services
+
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
+
+
+class StripeEvent(BaseModel):
+    """As much of an event as is read before it is stored; the rest is kept as it came."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: _Name
+    type: _Name
+    created: Annotated[int, Field(ge=0, le=253_402_300_799)]
+
+
+class WebhookAnswer(BaseModel):
+    """`event` is the provider's id; `duplicate` says that it was stored before."""
+
+    received: bool
+    event: str
+    duplicate: bool
+
+
+async def stripe(request: Request) -> Response:
+    """Stores the event in one transaction with its raw body; processing begins after the answer."""
+    services: Services = request.scope["app"].state.services
+    body = await request.body()
+    if not services.webhook_signatures.is_open:
+        raise NotFound("There is nothing at this address.")
+    if not services.webhook_signatures.verify(body, request.headers.get("stripe-signature", "")):
+        raise SignatureInvalid()
+    event = _event(body)
+    received, rows = services.billing.receive(
+        "stripe", event.id, event.type, datetime.fromtimestamp(event.created, UTC), body
+    )
+    duplicate = False
+    try:
+        await services.group_commit.append(
+            received.collect_events(),  # type: ignore[arg-type]
+            rows=rows,
+            actor="provider:stripe",
+            cause=f"request:{request.scope['request_id']}",
+        )
+    except IntegrityError:
+        duplicate = True
+    else:
+        _hint(services, received.id)
+    request.scope["quiet"] = True
+    return answer_json({"received": True, "event": event.id, "duplicate": duplicate})
+
+
+def _event(body: bytes) -> StripeEvent:
+    try:
+        return StripeEvent.model_validate_json(body)
+    except ValidationError as error:
+        problems: list[Any] = [{**problem, "loc": ("body", *problem["loc"])} for problem in error.errors()]
+        raise RequestValidationError(problems) from None
+
+
+def _hint(services: Services, provider_event_id: UUID) -> None:
+    """Tells the workers, off the event loop; a hint that is lost is made up for by the sweep."""
+    loop = asyncio.get_running_loop()
+    loop.run_in_executor(None, services.task_queue.process_provider_event, provider_event_id)
+
+
+def routes(base: str) -> list[HotRoute]:
+    return [
+        HotRoute(
+            "POST",
+            f"{base}/webhooks/stripe",
+            stripe,
+            operation=operation(
+                "A webhook of Stripe",
+                {200: ("It is stored", WebhookAnswer)},
+                refusals=(400, 404, 422, 503),
+                tag="webhooks",
+            )
+            | {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}},
+            models=[WebhookAnswer],
+        )
+    ]
