@@ -20,6 +20,8 @@ from api.errors import RESPONSES
 
 M = TypeVar("M", bound=BaseModel)
 
+_GONE = "The seat session has ended; details.reason says why"
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -73,7 +75,7 @@ def operation(
     }
     for status in (405, 413, *refusals):
         documented["responses"][str(status)] = {
-            "description": RESPONSES[status]["description"],
+            "description": _GONE if status == 410 else RESPONSES[status]["description"],
             "content": _content("ErrorAnswer"),
         }
     if body is not None:
