@@ -31,10 +31,12 @@ from application.licenses import Licenses
 from application.logins import Logins
 from application.notices import Notices
 from application.organizations import Organizations
+from application.purchase_claims import PurchaseClaims
 from application.seat_work import SeatWork
 from application.seats import Seats
 from application.store import Store
 from application.users import Users
+from application.work import Works
 
 
 class Services(Infrastructure):
@@ -83,15 +85,22 @@ class Services(Infrastructure):
         return Entitling(self.catalog, self.license_keys)
 
     @cached_property
+    def works(self) -> Works:
+        return Works(self.store, self.license_guard, self.clock)
+
+    @cached_property
+    def billing_accounts(self) -> BillingAccounts:
+        return BillingAccounts(self.organizations, self.entitling)
+
+    @cached_property
     def billing(self) -> Billing:
-        accounts = BillingAccounts(self.organizations, self.entitling)
         return Billing(
             self.store,
             self.provider_records,
             {"stripe": StripeGateway(self.settings.stripe_secret_key, api_base=self.settings.stripe_api_base)},
-            BillingRules(self.catalog, accounts, self.provider_records, self.entitling),
+            BillingRules(self.catalog, self.billing_accounts, self.provider_records, self.entitling),
             self.entitling,
-            self.license_guard,
+            self.works,
             self.clock,
             self.task_queue.process_provider_event,
         )
@@ -102,7 +111,7 @@ class Services(Infrastructure):
 
     @cached_property
     def licenses(self) -> Licenses:
-        return Licenses(self.store, self.catalog, self.license_keys, self.license_index, self.license_guard, self.clock)
+        return Licenses(self.store, self.catalog, self.license_keys, self.license_index, self.works, self.clock)
 
     @cached_property
     def seats(self) -> Seats:
@@ -152,7 +161,8 @@ class Services(Infrastructure):
     @cached_property
     def errands(self) -> Errands:
         post = NoticePost(self.mailer, self.clock)
-        return Errands(self.store, self.outbox, self.notices, post, self.seat_work, self.clock)
+        claims = PurchaseClaims(self.store, self.personal_data, self.billing_accounts, self.works)
+        return Errands(self.store, self.outbox, self.notices, post, claims, self.seat_work, self.clock)
 
 
 def build(settings: Settings) -> Services:

@@ -140,6 +140,13 @@ class PersonalData:
         )
         return [Contact(**row) for row in found]
 
+    def organizations_with(self, email: str) -> list[UUID]:
+        """Whose contact has this address."""
+        found = self._database.fetch_all(
+            "select organization_id from organization_contacts where lower(email) = lower(%s)", (email,)
+        )
+        return [row["organization_id"] for row in found]
+
     def introduce(
         self,
         organization_id: UUID,

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 import structlog
-from eventsourcing.persistence import IntegrityError
 
 from application.attribution import acting
 from application.billing_rules import BillingRules, ParentUnknown
-from application.work import Work
-from domain.errors import ConcurrentChange
-from domain.license import License
+from application.work import Work, Works
 from domain.provider_event import ProviderEvent
 from domain.provider_facts import ProviderFact
 from domain.subscription import Subscription
@@ -24,12 +21,9 @@ if TYPE_CHECKING:
     from adapters.database import Row
     from adapters.provider_records import ProviderRecords
     from application.entitling import Entitling
-    from application.license_guard import LicenseGuard
     from application.store import Store
 
 log = structlog.get_logger()
-
-_ATTEMPTS = 8
 
 
 class Provider(Protocol):
@@ -52,7 +46,7 @@ class Billing:
         providers: Mapping[str, Provider],
         rules: BillingRules,
         entitling: Entitling,
-        guard: LicenseGuard,
+        works: Works,
         clock: Clock,
         wake: Callable[[UUID], None],
     ) -> None:
@@ -61,7 +55,7 @@ class Billing:
         self._providers = providers
         self._rules = rules
         self._entitling = entitling
-        self._guard = guard
+        self._works = works
         self._clock = clock
         self._wake = wake
 
@@ -111,7 +105,7 @@ class Billing:
     def settle(self, subscription_id: UUID) -> None:
         """Asks anew what the subscription's licence should be: a deadline has passed."""
         with acting("worker:deadlines", f"subscription:{subscription_id}"):
-            self._save(lambda work, now: self._settle(work, subscription_id, now))
+            self._works.run(lambda work, now: self._settle(work, subscription_id, now))
 
     def _settle(self, work: Work, subscription_id: UUID, now: datetime) -> None:
         self._entitling.settle(work, work.fetch(Subscription, subscription_id), now)
@@ -125,7 +119,7 @@ class Billing:
             current.process(consequences=work.touched, now=now)
             work.rows.append(self._records.stop_waiting(event.id))
 
-        self._save(decide)
+        self._works.run(decide)
         for waiting in self._records.waiting_for(event.provider, arrived):
             self._wake(waiting)
 
@@ -133,7 +127,7 @@ class Billing:
         """The provider may know what we do not; what it answers goes the same way as a webhook."""
         try:
             for parent in self._providers[event.provider].look_up(unknown.reference):
-                self._save(lambda work, now, parent=parent: self._rules.apply(work, event.provider, parent, now))  # type: ignore[misc]
+                self._works.run(lambda work, now, parent=parent: self._rules.apply(work, event.provider, parent, now))  # type: ignore[misc]
             self._apply(event, fact)
         except ParentUnknown as still:
             self._defer(event, still.reference)
@@ -146,18 +140,3 @@ class Billing:
             lambda e: e.defer(waiting_for=reference, now=self._clock.now()),
             rows=[self._records.wait(event.provider, reference, event.id)],
         )
-
-    def _save(self, decide: Callable[[Work, datetime], object]) -> None:
-        """Decides on fresh state, guards licences that get tighter, saves all of it; again when somebody was faster."""
-        for _ in range(_ATTEMPTS):
-            work = Work(self._store)
-            decide(work, self._clock.now())
-            licenses = work.changed(License)
-            self._guard.tighten(licenses)
-            try:
-                work.save()
-            except IntegrityError:
-                continue
-            self._guard.refresh(licenses)
-            return
-        raise ConcurrentChange(retry_after=1)

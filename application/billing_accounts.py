@@ -47,12 +47,19 @@ class BillingAccounts:
         if account is None:
             account = self._open(work, provider, customer, owner, basis, seen, now)
         else:
-            self._link(work, account, owner, basis, seen, now)
+            self._link(work, account, owner, basis, seen.at, now)
         if contact.email and account.learn_contact(seen=seen, now=now) and account.basis is Basis.DERIVED:
             work.rows += self._organizations.put_on_file(
                 account.organization_id, email=contact.email, name=contact.name, now=now
             )
         return account
+
+    def hand_over(self, work: Work, adopted: Organization, owner: UUID, *, proven_at: datetime, now: datetime) -> None:
+        """A person proved the address of a customer for whom an organization was made: what it has is the person's."""
+        if adopted.adopted_from is None or adopted.merged_into is not None:
+            return
+        account = work.fetch(BillingAccount, billing_account_id(*adopted.adopted_from))
+        self._link(work, account, owner, Basis.EMAIL, proven_at, now)
 
     def _claim(
         self, work: Work, provider: str, customer: str, contact: Contact, named: UUID | None
@@ -79,9 +86,11 @@ class BillingAccounts:
             )
         )
 
-    def _link(self, work: Work, account: BillingAccount, owner: UUID, basis: Basis, seen: Seen, now: datetime) -> None:
+    def _link(
+        self, work: Work, account: BillingAccount, owner: UUID, basis: Basis, linked_at: datetime, now: datetime
+    ) -> None:
         former, was_made_for_it = account.organization_id, account.basis is Basis.DERIVED
-        if not account.link(owner, basis=basis, linked_at=seen.at, now=now):
+        if not account.link(owner, basis=basis, linked_at=linked_at, now=now):
             return
         if was_made_for_it:
             work.fetch(Organization, former).merge(into=owner, now=now)

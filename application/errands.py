@@ -1,4 +1,4 @@
-"""Doing what the outbox holds: mails, and ending the sessions that a licence has lost."""
+"""Doing what the outbox holds: mails, handing over purchases, ending sessions that a licence has lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from application.notices import Notices
-from application.reactions import END_SESSIONS, MAIL_ACCOUNT
+from application.reactions import CLAIM_PURCHASES, END_SESSIONS, MAIL_ACCOUNT
 from application.store import Store
 from domain.billing_account import BillingAccount
 from domain.errors import Unavailable
@@ -21,6 +21,7 @@ from domain.seat import CloseReason
 if TYPE_CHECKING:
     from adapters.clock import Clock
     from adapters.outbox import Errand, Outbox
+    from application.purchase_claims import PurchaseClaims
     from application.seat_work import SeatWork
 
 log = structlog.get_logger()
@@ -41,6 +42,7 @@ class Errands:
         outbox: Outbox,
         notices: Notices,
         post: Callable[[Notice], None],
+        claims: PurchaseClaims,
         seats: SeatWork,
         clock: Clock,
     ) -> None:
@@ -48,6 +50,7 @@ class Errands:
         self._outbox = outbox
         self._notices = notices
         self._post = post
+        self._claims = claims
         self._seats = seats
         self._clock = clock
 
@@ -68,6 +71,8 @@ class Errands:
     def _do(self, errand: Errand) -> None:
         if errand.task == END_SESSIONS:
             self._end_sessions(errand)
+        elif errand.task == CLAIM_PURCHASES:
+            self._claims.claim(errand.stream_id)
         elif errand.task == MAIL_ACCOUNT:
             self._mail_account(errand.stream_id)
         else:

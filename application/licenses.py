@@ -7,11 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from eventsourcing.persistence import IntegrityError
-
 from application.store import Store
-from application.work import Work
-from domain.errors import ConcurrentChange, InvalidRequest, LicenseKeyInvalid
+from application.work import Work, Works
+from domain.errors import InvalidRequest, LicenseKeyInvalid
 from domain.license import License
 from domain.license_key import LicenseKey, parse
 from domain.license_terms import Terms
@@ -21,10 +19,7 @@ if TYPE_CHECKING:
     from adapters.clock import Clock
     from adapters.license_index import LicenseIndex
     from application.catalog import Catalog
-    from application.license_guard import LicenseGuard
     from application.license_keys import LicenseKeys
-
-_ATTEMPTS = 8
 
 
 class NewLicense(NamedTuple):
@@ -43,14 +38,14 @@ class Licenses:
         catalog: Catalog,
         keys: LicenseKeys,
         index: LicenseIndex,
-        guard: LicenseGuard,
+        works: Works,
         clock: Clock,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._keys = keys
         self._index = index
-        self._guard = guard
+        self._works = works
         self._clock = clock
 
     def fetch(self, license_id: UUID) -> License:
@@ -68,25 +63,27 @@ class Licenses:
 
     def issue(self, organization_id: UUID, plan: str, *, seats: int | None, expires_at: datetime | None) -> NewLicense:
         """A licence that no subscription pays for. `NotFound` for an unknown organization or plan."""
-        now = self._clock.now()
-        if expires_at is not None and expires_at <= now:
-            raise InvalidRequest.field("expires_at", "must lie in the future")
-        work, id = Work(self._store), self._clock.new_id()
-        work.fetch(Organization, organization_id)
-        terms = self._terms(plan, seats)
-        key, row = self._keys.make(id, version=1, product=terms.product)
-        license = License.issue(
-            id=id,
-            organization_id=organization_id,
-            subscription_id=None,
-            key=key,
-            terms=terms,
-            expires_at=expires_at or terms.entitlements.license_end(issued_at=now, period_end=None),
-            now=now,
-        )
-        work.add(license)
-        work.rows.append(row)
-        work.save()
+        terms, id = self._terms(plan, seats), self._clock.new_id()
+
+        def decide(work: Work, now: datetime) -> License:
+            if expires_at is not None and expires_at <= now:
+                raise InvalidRequest.field("expires_at", "must lie in the future")
+            work.fetch(Organization, organization_id)
+            key, row = self._keys.make(id, version=1, product=terms.product)
+            work.rows.append(row)
+            return work.add(
+                License.issue(
+                    id=id,
+                    organization_id=organization_id,
+                    subscription_id=None,
+                    key=key,
+                    terms=terms,
+                    expires_at=expires_at or terms.entitlements.license_end(issued_at=now, period_end=None),
+                    now=now,
+                )
+            )
+
+        license = self._works.run(decide)
         return NewLicense(license, self._keys.reveal(license))
 
     def suspend(self, license_id: UUID, *, reason: str) -> License:
@@ -110,39 +107,28 @@ class Licenses:
 
     def rotate_key(self, license_id: UUID, *, reason: str) -> NewLicense:
         """A new key; the old one is refused from now on."""
-        for _ in range(_ATTEMPTS):
-            work = Work(self._store)
+
+        def decide(work: Work, now: datetime) -> License:
             license = work.fetch(License, license_id)
             key, row = self._keys.make(license_id, version=license.key.version + 1, product=license.terms.product)
-            license.rotate_key(key, reason=reason, now=self._clock.now())
+            license.rotate_key(key, reason=reason, now=now)
             work.rows.append(row)
-            if self._saved(work, license):
-                return NewLicense(license, self._keys.reveal(license))
-        raise ConcurrentChange(retry_after=1)
+            return license
+
+        license = self._works.run(decide)
+        return NewLicense(license, self._keys.reveal(license))
 
     def reveal_key(self, license: License) -> LicenseKey:
         """The whole key, for the mail to its owner."""
         return self._keys.reveal(license)
 
-    def _change(self, license_id: UUID, decide: Callable[[License, datetime], None]) -> License:
-        for _ in range(_ATTEMPTS):
-            work = Work(self._store)
+    def _change(self, license_id: UUID, act: Callable[[License, datetime], None]) -> License:
+        def decide(work: Work, now: datetime) -> License:
             license = work.fetch(License, license_id)
-            decide(license, self._clock.now())
-            if self._saved(work, license):
-                return license
-        raise ConcurrentChange(retry_after=1)
+            act(license, now)
+            return license
 
-    def _saved(self, work: Work, license: License) -> bool:
-        if not license.pending_events:
-            return True
-        self._guard.tighten([license])
-        try:
-            work.save()
-        except IntegrityError:
-            return False
-        self._guard.refresh([license])
-        return True
+        return self._works.run(decide)
 
     def _terms(self, plan_code: str, seats: int | None) -> Terms:
         plan = self._catalog.plan(plan_code)

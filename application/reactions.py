@@ -11,6 +11,7 @@ from domain.license import License
 from domain.subscription import Subscription
 from domain.user import User
 
+CLAIM_PURCHASES = "claim_purchases"
 END_SESSIONS = "end_sessions"
 MAIL_ACCOUNT = "mail_account"  # licences that were issued before an address was known
 
@@ -37,6 +38,7 @@ def _cancellation(event: Subscription.CancellationSet) -> list[str]:
 
 ERRANDS: Mapping[type[Event], _Errands] = {
     User.Registered: _always(mail("verify_email")),
+    User.EmailVerified: _always(CLAIM_PURCHASES),
     User.PasswordResetRequested: _always(mail("reset_password")),
     User.PasswordChanged: _always(mail("password_changed")),
     BillingAccount.ContactLearned: _always(MAIL_ACCOUNT),

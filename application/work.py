@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
+from eventsourcing.persistence import IntegrityError
+
 from application.store import Store
 from domain.aggregate import Aggregate
-from domain.errors import NotFound
+from domain.errors import ConcurrentChange, NotFound
+from domain.license import License
 
 if TYPE_CHECKING:
+    from adapters.clock import Clock
     from adapters.database import Row
+    from application.license_guard import LicenseGuard
 
 A = TypeVar("A", bound=Aggregate)
+T = TypeVar("T")
+
+_ATTEMPTS = 8
 
 
 class Work:
@@ -52,3 +62,30 @@ class Work:
         """Stores all of it or nothing; the library's `IntegrityError` when somebody was faster: begin again."""
         changed = [each for each in self._loaded.values() if each is not None and each.pending_events]
         return self._store.put(*changed, rows=self.rows)
+
+
+class Works:
+    """Runs units of work; licences that lose something are held tight before the save and made known after it."""
+
+    def __init__(self, store: Store, guard: LicenseGuard, clock: Clock) -> None:
+        self._store = store
+        self._guard = guard
+        self._clock = clock
+
+    def run(self, decide: Callable[[Work, datetime], T]) -> T:
+        """Decides on fresh state and saves all of it; when somebody was faster, again: `decide` may run several times.
+
+        Raises what `decide` raises (then nothing is stored), and `ConcurrentChange` after eight lost races.
+        """
+        for _ in range(_ATTEMPTS):
+            work = Work(self._store)
+            decided = decide(work, self._clock.now())
+            licenses = work.changed(License)
+            self._guard.tighten(licenses)
+            try:
+                work.save()
+            except IntegrityError:
+                continue
+            self._guard.refresh(licenses)
+            return decided
+        raise ConcurrentChange(retry_after=1)

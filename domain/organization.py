@@ -18,6 +18,7 @@ class Organization(Aggregate):
     TOPIC = "organization"
 
     if TYPE_CHECKING:
+        adopted_from: tuple[str, str] | None  # the provider and its customer
         merged_into: UUID | None
 
     @classmethod
@@ -43,6 +44,7 @@ class Organization(Aggregate):
         TOPIC = "organization.registered"
 
         def apply(self, organization: Organization) -> None:
+            organization.adopted_from = None
             organization.merged_into = None
 
     class Adopted(Created):
@@ -51,6 +53,7 @@ class Organization(Aggregate):
         customer: str
 
         def apply(self, organization: Organization) -> None:
+            organization.adopted_from = (self.provider, self.customer)
             organization.merged_into = None
 
     class Merged(Aggregate.Event):

@@ -135,6 +135,23 @@ def test_a_buyer_named_at_checkout_gets_what_the_provider_reported_before(engine
     assert made is None or made.merged_into == owner.id
 
 
+def test_what_was_bought_before_its_owner_registered_is_handed_over_once_the_address_is_proven(engine, stripe):
+    sub = bought(stripe)
+    engine.feed(stripe.events)
+    users, errands = engine.services.users, engine.services.errands
+    registered = users.register(
+        email="Ada@Example.com", password="correct horse battery", full_name="Ada", company_name="Ada Ltd"
+    )
+    errands._claims.claim(registered.user_id)
+    assert engine.license(sub).organization_id != registered.organization_id
+    link = users.verification_link(registered.user_id)
+    users.verify_email(link.url.split("token=")[1])
+    for _ in range(2):
+        errands._claims.claim(registered.user_id)
+    assert engine.license(sub).organization_id == registered.organization_id
+    assert engine.subscription(sub).organization_id == registered.organization_id
+
+
 def test_a_failed_renewal_is_grace_then_suspension_and_a_payment_heals(engine, stripe):
     sub = bought(stripe)
     invoice = stripe.fail_renewal(sub).the("invoice")["id"]
