@@ -11,6 +11,8 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   ├── EmailTaken
     │   ├── IdempotencyMismatch
     │   ├── RequestInProgress       the first request with this Idempotency-Key is still at work
+    │   ├── MachinesExhausted       as many machines are bound as the plan allows; details.limit and details.used
+    │   ├── ActivationsExhausted    too many machines were bound lately; retry_after says when the next may be
     │   └── ConcurrentChange        somebody else changed it first, several times
     ├── NotAuthenticated            no credential, or one that does not hold
     │   ├── LicenseKeyInvalid
@@ -112,6 +114,22 @@ class RequestInProgress(Conflict):
 class ConcurrentChange(Conflict):
     code = "concurrent_change"
     sentence = "The object is being changed by others; try again."
+
+
+class MachinesExhausted(Conflict):
+    code = "machines_exhausted"
+    sentence = "This licence is bound to as many machines as its plan allows; deactivate one first."
+
+    def __init__(self, *, limit: int, used: int) -> None:
+        super().__init__(
+            f"This licence is bound to {used} of {limit} machines; deactivate one first.",
+            details={"limit": limit, "used": used},
+        )
+
+
+class ActivationsExhausted(Conflict):
+    code = "activations_exhausted"
+    sentence = "This licence was moved to other machines too often in the last 30 days."
 
 
 class NotAuthenticated(UsherError):

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
 from domain.errors import Conflict, InvalidRequest, LicenseRevoked
-from domain.license_terms import Key, Terms
+from domain.license_status import Status as Status
+from domain.license_terms import Grant, Key, Terms
+from domain.machines import Machines
 from domain.standing import GOOD, PaymentStanding, Standing
 
 RENEWAL_LEEWAY = timedelta(hours=1)
 """How long a subscription's licence works past the paid period: the provider's word of the renewal comes a little
 late, and customers must not stand outside meanwhile."""
-
-
-class Status(StrEnum):
-    ACTIVE = "active"
-    GRACE = "grace"
-    SUSPENDED = "suspended"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-
-    @property
-    def works(self) -> bool:
-        return self in (Status.ACTIVE, Status.GRACE)
 
 
 class License(Aggregate):
@@ -48,29 +37,11 @@ class License(Aggregate):
         vendor_hold: str | None
         revoked_reason: str | None
         is_expired: bool
+        machines: Machines
 
     @classmethod
-    def issue(
-        cls,
-        *,
-        id: UUID,
-        organization_id: UUID,
-        subscription_id: UUID | None,
-        key: Key,
-        terms: Terms,
-        expires_at: datetime | None,
-        now: datetime,
-    ) -> License:
-        return cls.begin(
-            cls.Issued,
-            id=id,
-            now=now,
-            organization_id=organization_id,
-            subscription_id=subscription_id,
-            key=key,
-            terms=terms,
-            expires_at=expires_at,
-        )
+    def issue(cls, *, id: UUID, now: datetime, **grant: Unpack[Grant]) -> License:
+        return cls.begin(cls.Issued, id=id, now=now, **grant)
 
     def follow_payment(self, standing: PaymentStanding, *, now: datetime) -> None:
         """Takes over what the subscription's payments mean; a standing that is known changes nothing."""
@@ -133,6 +104,20 @@ class License(Aggregate):
         self._require_not_revoked()
         self.record(self.KeyRotated, now=now, key=key, reason=reason)
 
+    def activate_machine(self, digest: str, *, now: datetime) -> None:
+        """Binds a machine, known by the digest of its fingerprint, to a node-locked licence; twice is once.
+
+        Raises what `Status.require_working` and `Machines.require_room` raise.
+        """
+        self.status(now).require_working()
+        if digest not in self.machines.bound:
+            self.machines.require_room(digest, self.terms.entitlements.machines, now)
+            self.record(self.MachineActivated, now=now, fingerprint_digest=digest)
+
+    def deactivate_machine(self, digest: str, *, now: datetime) -> None:
+        if digest in self.machines.bound:
+            self.record(self.MachineDeactivated, now=now, fingerprint_digest=digest)
+
     def expire(self, *, now: datetime) -> None:
         """Records that the time has run out, if it has."""
         if not self.is_expired and self.revoked_reason is None and self.ends_at is not None and self.ends_at <= now:
@@ -193,6 +178,7 @@ class License(Aggregate):
             license.vendor_hold = None
             license.revoked_reason = None
             license.is_expired = False
+            license.machines = Machines()
 
     class GraceOpened(Aggregate.Event):
         """A payment failed; the licence works until `payment.until`."""
@@ -294,3 +280,17 @@ class License(Aggregate):
 
         def apply(self, license: License) -> None:
             license.organization_id = self.organization_id
+
+    class MachineActivated(Aggregate.Event):
+        TOPIC = "license.machine_activated"
+        fingerprint_digest: str
+
+        def apply(self, license: License) -> None:
+            license.machines = license.machines.with_bound(self.fingerprint_digest, self.timestamp)
+
+    class MachineDeactivated(Aggregate.Event):
+        TOPIC = "license.machine_deactivated"
+        fingerprint_digest: str
+
+        def apply(self, license: License) -> None:
+            license.machines = license.machines.with_released(self.fingerprint_digest, self.timestamp)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
+from uuid import UUID
 
 from domain.entitlements import Entitlements
 
@@ -30,3 +33,13 @@ class Terms:
     def seats_allowed(self) -> int | None:
         """Seats that may be taken at once, overage included; None when there is no end."""
         return self.entitlements.with_overage(self.seats)
+
+
+class Grant(TypedDict):
+    """What a licence is issued with. No subscription: the vendor gives it by hand."""
+
+    organization_id: UUID
+    subscription_id: UUID | None
+    key: Key
+    terms: Terms
+    expires_at: datetime | None

@@ -87,6 +87,8 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"The licence has a new key, {e.key.hint}; the old one stopped working{say.because(e.reason)}"
     ),
     License.Transferred: lambda e: f"The licence went over to organization {say.short(e.organization_id)}",
+    License.MachineActivated: lambda e: f"Machine {e.fingerprint_digest[:8]}… was bound to the licence",
+    License.MachineDeactivated: lambda e: f"Machine {e.fingerprint_digest[:8]}… was let go of by the licence",
     Seat.SessionOpened: lambda e: f"Seat {e.seat} of licence {say.short(e.license_id)} was taken",
     Seat.SessionClosed: say.closed,
     # subscriptions
