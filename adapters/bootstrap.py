@@ -36,6 +36,7 @@ from application.seat_work import SeatWork
 from application.seats import Seats
 from application.store import Store
 from application.users import Users
+from application.validation import Validation
 from application.work import Works
 
 
@@ -117,6 +118,12 @@ class Services(Infrastructure):
     def seats(self) -> Seats:
         """For the event loop of this process."""
         return self._seats(self.redis_line, self.group_commit)
+
+    @cached_property
+    def validation(self) -> Validation:
+        """For the event loop of this process."""
+        pool = RedisSeats(self.redis_line, lambda: self.clock.offset)
+        return Validation(pool, self.seats.loading, self.license_index)
 
     @cached_property
     def seat_work(self) -> SeatWork:

@@ -42,6 +42,7 @@ from domain.seat_pool import (
     Renewal,
     SeatState,
     Sitting,
+    View,
 )
 
 ASIDE = timedelta(seconds=30)
@@ -60,6 +61,7 @@ _MERGE = Script("clock", "entry", "merge")
 _FACTS = Script("clock", "facts")
 _TIGHTEN = Script("clock", "tighten")
 _DUE = Script("clock", "due")
+_LOOK = Script("clock", "standing", "look")
 
 _OUTCOMES = {outcome.encode(): outcome for outcome in Outcome}
 
@@ -153,6 +155,14 @@ class RedisSeats:
         await self._line.run(_FREE, at_keys, sitting.seat, sitting.session_id.hex, version, keys.name)
 
     # --- facts ---
+
+    async def look(self, license_id: UUID) -> View | None:
+        keys = keys_of(license_id)
+        answer = await self._line.run(_LOOK, (keys.license, keys.leases), self._ahead())
+        if len(answer) == 1:
+            return None
+        refusal, status, key, used, document = answer
+        return View(_OUTCOMES.get(refusal), status.decode(), key.decode(), used, document)
 
     async def learn(self, facts: LicenseFacts, seats: Sequence[SeatState] | None = None) -> None:
         keys = keys_of(facts.license_id)

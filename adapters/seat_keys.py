@@ -70,6 +70,7 @@ def facts_arguments(facts: LicenseFacts) -> tuple[str | int, ...]:
         in_ms(facts.terms.lease),
         facts.key_digest,
         _terms_json(facts.terms),
+        orjson.dumps(facts.document, option=orjson.OPT_UTC_Z).decode(),
     )
 
 

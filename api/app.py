@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from starlette.routing import BaseRoute
 from starlette.types import Lifespan
 
-from api import api_keys, errors, hot, logins, organizations, pages, seats, users, webhooks
+from api import api_keys, errors, hot, logins, organizations, pages, seats, users, validation, webhooks
 from api.middleware import Frame, OnAnswer, access_log
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     organizations.router,
     api_keys.router,
 )
-HOT: tuple[BaseRoute, ...] = (*seats.routes(BASE), *webhooks.routes(BASE))
+HOT: tuple[BaseRoute, ...] = (*seats.routes(BASE), *validation.routes(BASE), *webhooks.routes(BASE))
 """Matched before all others."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from application.license_document import license_document
 from application.seat_pool import SeatPool
 from application.store import Store
 from domain.license import License
@@ -52,7 +53,8 @@ class SeatLoading:
 
     def facts_of(self, license_id: UUID) -> LicenseFacts:
         """From the log; `NotFound` when there is no such licence."""
-        return LicenseFacts.of(self._store.fetch(License, license_id), self._clock.now())
+        license, now = self._store.fetch(License, license_id), self._clock.now()
+        return LicenseFacts.of(license, now, license_document(license, now=now))
 
     async def _load(self, license_id: UUID, at_least: int) -> None:
         facts, seats = await asyncio.to_thread(self._read, license_id, at_least)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.license import Status
 from domain.seat import CloseReason
-from domain.seat_pool import Aside, Bid, LicenseFacts, Proposal, Rate, Renewal, SeatState, Sitting
+from domain.seat_pool import Aside, Bid, LicenseFacts, Proposal, Rate, Renewal, SeatState, Sitting, View
 
 
 class SeatPool(Protocol):
@@ -40,6 +40,9 @@ class SeatPool(Protocol):
 
     async def free(self, closed: Sequence[tuple[Sitting, int]]) -> None:
         """The log closed these sessions at these versions, or never had them and stands at these."""
+
+    async def look(self, license_id: UUID) -> View | None:
+        """The licence as it stands now; None when it is stale."""
 
     async def learn(self, facts: LicenseFacts, seats: Sequence[SeatState] | None = None) -> None:
         """Facts newer than those it has; with `seats` (all of them) the licence is not stale any more."""

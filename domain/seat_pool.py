@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -61,7 +61,10 @@ class SeatTerms:
 
 @dataclass(frozen=True, slots=True)
 class LicenseFacts:
-    """A licence as a pool needs it, as of `version` of the licence's stream. `limit` counts overage; None is no end."""
+    """A licence as a pool needs it, as of `version` of the licence's stream. `limit` counts overage; None is no end.
+
+    `document` is the licence as it is shown to whoever asks for it, kept for validations.
+    """
 
     license_id: UUID
     version: int
@@ -71,9 +74,10 @@ class LicenseFacts:
     grace_ends_at: datetime | None
     key_digest: str
     terms: SeatTerms
+    document: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, license: License, now: datetime) -> LicenseFacts:
+    def of(cls, license: License, now: datetime, document: Mapping[str, Any] | None = None) -> LicenseFacts:
         grants = license.terms.entitlements
         return cls(
             license_id=license.id,
@@ -91,7 +95,18 @@ class LicenseFacts:
                 heartbeat=grants.heartbeat,
                 offline_grace=grants.offline_grace,
             ),
+            document=document or {},
         )
+
+
+class View(NamedTuple):
+    """A licence as it stands now: `refusal` is why it does not work (suspended, expired, revoked), or None."""
+
+    refusal: Outcome | None
+    status: str
+    key_digest: str
+    used: int
+    document: bytes
 
 
 class Bid(NamedTuple):

@@ -1,15 +1,15 @@
 -- Takes over the licence's facts when they are newer than those it has, and ends a hold that they answer.
 --   KEYS[1] license   hash   version (of the licence's stream), status, limit ('': none), expires (ms, '': never), grace_ends (ms, ''),
---                            lease (ms), key (digest), terms (JSON), loaded (its seats are here too), highest (seat number),
+--                            lease (ms), key (digest), terms (JSON), document (JSON), loaded (its seats are here too), highest (seat number),
 --                            held_until, held_status, held_limit, held_version (see tighten.lua)
--- ARGV: clock offset (ms), loaded (1/0), version, status, limit, expires, grace_ends, lease, key, terms
+-- ARGV: clock offset (ms), loaded (1/0), version, status, limit, expires, grace_ends, lease, key, terms, document
 -- Facts that arrive before the seats are kept for a minute, so that a slower reader of the log cannot put older ones in.
 local now = clock(ARGV[1])
 local known = redis.call('HMGET', KEYS[1], 'version', 'held_until', 'held_version', 'loaded')
 local version = tonumber(ARGV[3])
 if not known[1] or version > tonumber(known[1]) then
     redis.call('HSET', KEYS[1], 'version', ARGV[3], 'status', ARGV[4], 'limit', ARGV[5], 'expires', ARGV[6],
-        'grace_ends', ARGV[7], 'lease', ARGV[8], 'key', ARGV[9], 'terms', ARGV[10])
+        'grace_ends', ARGV[7], 'lease', ARGV[8], 'key', ARGV[9], 'terms', ARGV[10], 'document', ARGV[11])
 end
 -- A reader of the log who was slower than the hold must not lift it: only the event's own news does, or its end.
 if known[2] and ((ARGV[2] == '0' and version > tonumber(known[3])) or tonumber(known[2]) <= now) then
