@@ -11,6 +11,8 @@ from uuid import UUID
 from application.seat_loading import SeatLoading
 from application.seat_pool import SeatPool
 from domain.errors import LicenseKeyInvalid, Unavailable
+from domain.lease import fingerprint_digest
+from domain.lease import fingerprint_digest
 from domain.license_key import parse
 from domain.seat_pool import Outcome, View
 
@@ -39,6 +41,11 @@ _REFUSALS = {Outcome.SUSPENDED: Code.SUSPENDED, Outcome.EXPIRED: Code.EXPIRED, O
 _SHOWN_STATUS = {Code.SUSPENDED: "suspended", Code.EXPIRED: "expired", Code.REVOKED: "revoked"}
 
 
+def _is_bound(fingerprint: str | None, machines: list[str] | None) -> bool:
+    """Whether a machine may use the licence, as far as it said who it is."""
+    return fingerprint is None or machines is None or fingerprint_digest(fingerprint) in machines
+
+
 class Validity(NamedTuple):
     """`license` is the licence as the API shows it; None when the key opens none of this product."""
 
@@ -61,12 +68,17 @@ class Validation:
         view = await self._find(license_key)
         if view is None:
             return Validity(Code.NOT_FOUND)
-        license: dict[str, Any] = json.loads(view.document)
+        document = json.loads(view.document)
+        license: dict[str, Any] = document["license"]
         if product is not None and product != license["product"]:
             return Validity(Code.PRODUCT_MISMATCH)
         code = _REFUSALS[view.refusal] if view.refusal else Code.GRACE if view.status == "grace" else Code.VALID
+        if code.valid and not _is_bound(fingerprint, document["machines"]):
+            code = Code.FINGERPRINT_NOT_ACTIVATED
         license["status"] = _SHOWN_STATUS.get(code, view.status)
         license["seats"]["used"] = view.used
+        if license["machines"]:
+            del license["machines"]["fingerprints"]
         return Validity(code, license)
 
     async def _find(self, license_key: str) -> View | None:
@@ -93,3 +105,9 @@ class Validation:
                 await self._loading.publish(license_id)
                 has_asked_log = True
         raise Unavailable(retry_after=1)
+
+
+def _is_bound(license: dict[str, Any], fingerprint: str) -> bool:
+    """Whether this machine may use the licence, as far as it is bound to machines at all."""
+    machines = license["machines"]
+    return machines is None or fingerprint_digest(fingerprint) in machines["fingerprints"]

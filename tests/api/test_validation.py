@@ -14,14 +14,17 @@ import pytest
 from adapters.bootstrap import Services
 from api.app import create_app
 from application.licenses import NewLicense
+from domain.lease import fingerprint_digest
+from domain.license import License
 from domain.organization import Organization
 
+CATALOG = Path("docs/catalogs/coditect.yaml")
 PATH = "/api/v1/licenses/validate"
 
 
 @pytest.fixture
 def issued(services: Services) -> NewLicense:
-    services.catalog.apply(services.catalog.read(Path("docs/catalogs/coditect.yaml").read_bytes()))
+    services.catalog.apply(services.catalog.read(CATALOG.read_bytes()))
     owner = Organization.register(id=UUID(int=1), now=services.clock.now())
     services.store.add(owner)
     expires_at = services.clock.now() + timedelta(days=30)
@@ -87,6 +90,22 @@ def test_a_licence_expires_when_its_time_is_over(services, issued):
     services.clock.advance(timedelta(days=30))
     answer = ask(services, license_key=issued.key.text)
     assert (answer["code"], answer["license"]["status"]) == ("EXPIRED", "expired")
+
+
+def test_a_node_locked_licence_is_good_on_its_machines_only(services, issued):
+    bound = CATALOG.read_text().replace("seats: 3\n", "seats: 3\n      machines: 1\n", 1)
+    services.catalog.apply(services.catalog.read(bound))
+    owner = issued.license.organization_id
+    locked = services.licenses.issue(owner, "starter", seats=None, expires_at=None)
+    digest = fingerprint_digest("machine-000001")
+    services.store.change(
+        License, locked.license.id, lambda each: each.activate_machine(digest, now=services.clock.now())
+    )
+    key = locked.key.text
+    assert ask(services, license_key=key, fingerprint="machine-000001")["code"] == "VALID"
+    answer = ask(services, license_key=key, fingerprint="machine-000002")
+    assert (answer["valid"], answer["code"]) == (False, "FINGERPRINT_NOT_ACTIVATED")
+    assert ask(services, license_key=issued.key.text, fingerprint="machine-000002")["code"] == "VALID"
 
 
 def test_it_answers_again_after_redis_was_emptied(services, issued, redis):
