@@ -7,6 +7,7 @@ from typing import Any
 
 from application.catalog_document import features_document, limits_document
 from domain.license import License
+from domain.machines import FILE_HOLDS
 
 
 def license_document(license: License, *, now: datetime, used: int | None = None) -> dict[str, Any]:
@@ -30,4 +31,20 @@ def license_document(license: License, *, now: datetime, used: int | None = None
         "grace_ends_at": license.grace_ends_at,
         "suspended_reason": license.suspended_reason,
         "subscription_id": license.subscription_id,
+        "machines": _machines(license),
     }
+
+
+def license_file_document(license: License, *, now: datetime) -> dict[str, Any]:
+    """What a licence file proves. One of a node-locked licence names the machines that may rely on it, by digests of
+    their fingerprints (`domain/lease.py`), and until when they may do so without fetching a newer one."""
+    document = license_document(license, now=now)
+    if document["machines"] is not None:
+        document["machines"] |= {"fingerprints": sorted(license.machines.bound), "holds_until": now + FILE_HOLDS}
+    return document
+
+
+def _machines(license: License) -> dict[str, Any] | None:
+    """How many machines are bound; None for a licence that is not node-locked."""
+    limit = license.terms.entitlements.machines
+    return None if limit is None else {"limit": limit, "used": len(license.machines.bound)}

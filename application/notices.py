@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from application.license_document import license_document
+from application.license_document import license_file_document
 from application.store import Store
 from domain.ids import license_id_for, message_id
 from domain.invoice import Invoice
@@ -127,7 +127,7 @@ class Notices:
         )
 
     def _file(self, license: License) -> bytes:
-        return self._license_file(license_document(license, now=self._clock.now()))
+        return self._license_file(license_file_document(license, now=self._clock.now()))
 
     def _license_issued(self, license: License, _: object) -> dict[str, Any] | None:
         if license.revoked_reason is not None:

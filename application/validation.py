@@ -12,7 +12,6 @@ from application.seat_loading import SeatLoading
 from application.seat_pool import SeatPool
 from domain.errors import LicenseKeyInvalid, Unavailable
 from domain.lease import fingerprint_digest
-from domain.lease import fingerprint_digest
 from domain.license_key import parse
 from domain.seat_pool import Outcome, View
 
@@ -77,8 +76,6 @@ class Validation:
             code = Code.FINGERPRINT_NOT_ACTIVATED
         license["status"] = _SHOWN_STATUS.get(code, view.status)
         license["seats"]["used"] = view.used
-        if license["machines"]:
-            del license["machines"]["fingerprints"]
         return Validity(code, license)
 
     async def _find(self, license_key: str) -> View | None:
@@ -105,9 +102,3 @@ class Validation:
                 await self._loading.publish(license_id)
                 has_asked_log = True
         raise Unavailable(retry_after=1)
-
-
-def _is_bound(license: dict[str, Any], fingerprint: str) -> bool:
-    """Whether this machine may use the licence, as far as it is bound to machines at all."""
-    machines = license["machines"]
-    return machines is None or fingerprint_digest(fingerprint) in machines["fingerprints"]
