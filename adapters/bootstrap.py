@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
+from typing import Any
 
 from adapters import catalog_file
 from adapters.emails.kinds import license_file_name
@@ -17,6 +18,7 @@ from adapters.redis_line import RedisLine
 from adapters.redis_seats import RedisSeats
 from adapters.seat_log import SeatLog
 from adapters.settings import Settings
+from adapters.signing_key import Algorithm
 from adapters.stripe_gateway import StripeGateway
 from application.api_keys import ApiKeys
 from application.billing import Billing
@@ -29,6 +31,7 @@ from application.license_guard import LicenseGuard
 from application.license_keys import LicenseKeys
 from application.licenses import Licenses
 from application.logins import Logins
+from application.machines import LicenseMachines
 from application.notices import Notices
 from application.organizations import Organizations
 from application.purchase_claims import PurchaseClaims
@@ -42,6 +45,8 @@ from application.work import Works
 
 class Services(Infrastructure):
     """What the system can be asked to do, in one process."""
+
+    license_file_name = staticmethod(license_file_name)
 
     @cached_property
     def store(self) -> Store:
@@ -62,7 +67,11 @@ class Services(Infrastructure):
             self.tokens,
             self.clock,
             public_url=self.settings.public_url,
-            also_erase=[self.mailer.erasing, lambda _, organization_id: [self.session_callers.erase(organization_id)]],
+            also_erase=[
+                self.mailer.erasing,
+                lambda _, organization_id: [self.session_callers.erase(organization_id)],
+                lambda _, organization_id: [self.machine_names.erase(organization_id)],
+            ],
         )
 
     @cached_property
@@ -114,6 +123,14 @@ class Services(Infrastructure):
     def licenses(self) -> Licenses:
         return Licenses(self.store, self.catalog, self.license_keys, self.license_index, self.works, self.clock)
 
+    def license_file(self, facts: Mapping[str, Any], algorithm: str = Algorithm.ED25519) -> bytes:
+        """The signed file that proves `facts`; `InvalidRequest` for an algorithm we do not have."""
+        return build_license_file(self.signing, facts, algorithm=algorithm, now=self.clock.now())
+
+    @cached_property
+    def machines(self) -> LicenseMachines:
+        return LicenseMachines(self.licenses, self.machine_names, self.works)
+
     @cached_property
     def seats(self) -> Seats:
         """For the event loop of this process."""
@@ -160,7 +177,7 @@ class Services(Infrastructure):
             self.organizations,
             self.users,
             self.license_keys,
-            lambda facts: build_license_file(self.signing, facts, now=self.clock.now()),
+            self.license_file,
             license_file_name,
             self.clock,
         )

@@ -15,6 +15,7 @@ from adapters.group_commit import GroupCommit
 from adapters.key_index import KeyIndex
 from adapters.license_index import LicenseIndex
 from adapters.login_sessions import LoginSessions
+from adapters.machine_names import MachineNames
 from adapters.mailer import Mailer
 from adapters.outbox import Outbox
 from adapters.passwords import Passwords
@@ -99,6 +100,10 @@ class Infrastructure:
     @cached_property
     def session_callers(self) -> SessionCallers:
         return SessionCallers(self.database)
+
+    @cached_property
+    def machine_names(self) -> MachineNames:
+        return MachineNames(self.database)
 
     @cached_property
     def redis_line(self) -> RedisLine:

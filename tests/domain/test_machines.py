@@ -124,10 +124,14 @@ def test_a_licence_that_does_not_work_binds_none_but_lets_go():
         license.activate_machine("a", now=NOW)
 
 
-STEPS = some.lists(some.tuples(some.sampled_from("abcdefgh"), some.booleans(), some.integers(0, 20)), max_size=60)
+STEPS = some.lists(
+    some.tuples(some.sampled_from("abcdefgh"), some.booleans(), some.sampled_from([0, 0, 1, 9])),
+    min_size=20,
+    max_size=60,
+)
 
 
-@given(STEPS, some.integers(1, 4))
+@given(STEPS, some.integers(1, 2))
 def test_whatever_happens_few_files_hold_at_any_time(steps, limit):
     """Each bound machine fetches a file at the last moment: at no time do more hold than the bound says."""
     license, now = licensed(limit), NOW
