@@ -35,6 +35,8 @@ class ProviderEvent(Aggregate):
         occurred_at: datetime
         status: Status
         waiting_for: str | None
+        problem: str | None  # why it was ignored, or the kind of the fault it failed with
+        consequences: tuple[UUID, ...]
 
     @classmethod
     def receive(cls, *, provider: str, event: str, type: str, occurred_at: datetime, now: datetime) -> ProviderEvent:
@@ -91,6 +93,8 @@ class ProviderEvent(Aggregate):
             received.occurred_at = self.occurred_at
             received.status = Status.RECEIVED
             received.waiting_for = None
+            received.problem = None
+            received.consequences = ()
 
     class Processed(Aggregate.Event):
         TOPIC = "provider_event.processed"
@@ -99,6 +103,8 @@ class ProviderEvent(Aggregate):
         def apply(self, received: ProviderEvent) -> None:
             received.status = Status.PROCESSED
             received.waiting_for = None
+            received.problem = None
+            received.consequences = self.consequences
 
     class Deferred(Aggregate.Event):
         TOPIC = "provider_event.deferred"
@@ -107,6 +113,7 @@ class ProviderEvent(Aggregate):
         def apply(self, received: ProviderEvent) -> None:
             received.status = Status.DEFERRED
             received.waiting_for = self.waiting_for
+            received.problem = None
 
     class Ignored(Aggregate.Event):
         TOPIC = "provider_event.ignored"
@@ -115,6 +122,7 @@ class ProviderEvent(Aggregate):
         def apply(self, received: ProviderEvent) -> None:
             received.status = Status.IGNORED
             received.waiting_for = None
+            received.problem = self.reason
 
     class Failed(Aggregate.Event):
         TOPIC = "provider_event.failed"
@@ -123,6 +131,7 @@ class ProviderEvent(Aggregate):
         def apply(self, received: ProviderEvent) -> None:
             received.status = Status.FAILED
             received.waiting_for = None
+            received.problem = self.error
 
     class Retried(Aggregate.Event):
         TOPIC = "provider_event.retried"
@@ -130,3 +139,4 @@ class ProviderEvent(Aggregate):
         def apply(self, received: ProviderEvent) -> None:
             received.status = Status.RECEIVED
             received.waiting_for = None
+            received.problem = None

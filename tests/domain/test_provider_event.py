@@ -104,6 +104,10 @@ class AnyOrderOfHandling(RuleBasedStateMachine):
     def only_a_deferred_event_waits(self) -> None:
         assert (self.event.waiting_for is not None) == (self.event.status is Status.DEFERRED)
 
+    @invariant()
+    def only_what_went_wrong_or_nowhere_has_a_problem(self) -> None:
+        assert (self.event.problem is not None) == (self.event.status in (Status.IGNORED, Status.FAILED))
+
 
 TestAnyOrderOfHandling = AnyOrderOfHandling.TestCase
 TestAnyOrderOfHandling.settings = settings(max_examples=50, stateful_step_count=20, deadline=None)
