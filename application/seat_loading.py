@@ -54,7 +54,9 @@ class SeatLoading:
     def facts_of(self, license_id: UUID) -> LicenseFacts:
         """From the log; `NotFound` when there is no such licence."""
         license, now = self._store.fetch(License, license_id), self._clock.now()
-        return LicenseFacts.of(license, now, license_document(license, now=now))
+        bound = None if license.terms.entitlements.machines is None else sorted(license.machines.bound)
+        document = {"license": license_document(license, now=now), "machines": bound}
+        return LicenseFacts.of(license, now, document)
 
     async def _load(self, license_id: UUID, at_least: int) -> None:
         facts, seats = await asyncio.to_thread(self._read, license_id, at_least)

@@ -40,11 +40,6 @@ _REFUSALS = {Outcome.SUSPENDED: Code.SUSPENDED, Outcome.EXPIRED: Code.EXPIRED, O
 _SHOWN_STATUS = {Code.SUSPENDED: "suspended", Code.EXPIRED: "expired", Code.REVOKED: "revoked"}
 
 
-def _is_bound(fingerprint: str | None, machines: list[str] | None) -> bool:
-    """Whether a machine may use the licence, as far as it said who it is."""
-    return fingerprint is None or machines is None or fingerprint_digest(fingerprint) in machines
-
-
 class Validity(NamedTuple):
     """`license` is the licence as the API shows it; None when the key opens none of this product."""
 
@@ -102,3 +97,8 @@ class Validation:
                 await self._loading.publish(license_id)
                 has_asked_log = True
         raise Unavailable(retry_after=1)
+
+
+def _is_bound(fingerprint: str | None, machines: list[str] | None) -> bool:
+    """Whether a machine may use a licence that is bound to `machines`, as far as it says who it is."""
+    return fingerprint is None or machines is None or fingerprint_digest(fingerprint) in machines
