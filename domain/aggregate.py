@@ -14,7 +14,7 @@ from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
 
 
 class Event(AggregateEvent):
-    """A fact about one aggregate. Subclasses are frozen dataclasses, nested in their aggregate, named in the past tense.
+    """A fact about one aggregate. Subclasses are frozen dataclasses in their aggregate, named in the past tense.
 
     Fields are plain values (str, int, bool, UUID, datetime, timedelta, Decimal, enums, tuples, frozen dataclasses):
     `adapters/event_codec.py` writes them as JSON by their declared types and refuses stored data that does not fit.

@@ -63,8 +63,8 @@ class SeatTerms:
 class LicenseFacts:
     """A licence as a pool needs it, as of `version` of the licence's stream. `limit` counts overage; None is no end.
 
-    `document` is what a validation needs: the `license` as it is shown, and the digests of the `machines` that it is bound
-    to (None: not node-locked).
+    `document` is what a validation needs: the `license` as it is shown, and the digests of the `machines` that it is
+    bound to (None: not node-locked).
     """
 
     license_id: UUID
