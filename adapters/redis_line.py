@@ -139,8 +139,7 @@ class _Wire(asyncio.Protocol):
         self.connection_lost(TimeoutError("Redis does not answer"))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport: Any = transport  # uvloop's is not an asyncio.Transport
 
     def data_received(self, data: bytes) -> None:
         self._replies.feed(data)

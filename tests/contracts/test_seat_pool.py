@@ -349,6 +349,18 @@ def test_a_seat_set_aside_stays_taken_until_it_is_freed(tell):
     tell(story)
 
 
+def test_a_machine_whose_session_is_being_ended_does_not_get_it_again(tell):
+    async def story(told: Told) -> None:
+        await told.know(limit=2)
+        sitting = await told.seat(1)
+        await told.pool.set_aside([sitting], CloseReason.EVICTED)
+        again = await told.bid(1)
+        assert (again.outcome, again.seat) == (Outcome.GRANTED, 2)
+        assert again.session_id != sitting.session_id
+
+    tell(story)
+
+
 def test_setting_aside_finds_only_the_session_that_was_meant(tell):
     async def story(told: Told) -> None:
         await told.know()
@@ -543,6 +555,40 @@ def test_after_a_resize_down_nothing_above_the_limit_is_proposed(tell):
         assert (await told.bid(11)).seat == 1
         full = await told.bid(12)
         assert (full.outcome, full.used, full.limit) == (Outcome.EXHAUSTED, 2, 2)
+
+    tell(story)
+
+
+def test_a_lapsed_seat_above_the_limit_is_not_given_away(tell):
+    async def story(told: Told) -> None:
+        await told.know(limit=3)
+        low, middle, high = [await told.seat(machine) for machine in range(3)]
+        await told.pool.learn(told.facts(version=2, limit=2))
+        told.pass_time(LEASE - MOMENT)
+        await told.beat(low), await told.beat(middle)
+        told.pass_time(2 * MOMENT)
+        assert (await told.bid(9)).outcome is Outcome.EXHAUSTED  # three sit where two may
+        await told.pool.set_aside([middle], CloseReason.RESIZED)
+        await told.pool.free([(middle, 2)])
+        assert (await told.bid(9)).outcome is Outcome.EXHAUSTED  # two sit, one of them too high and not closed yet
+        (aside,) = await told.pool.lapsed(10)
+        assert aside.sitting == high
+        await told.pool.free([(high, 2)])
+        assert (await told.bid(9)).seat == middle.seat
+
+    tell(story)
+
+
+def test_a_lapsed_seat_is_not_given_away_while_more_sit_than_may(tell):
+    async def story(told: Told) -> None:
+        await told.know(limit=3)
+        low, middle, high = [await told.seat(machine) for machine in range(3)]
+        await told.pool.learn(told.facts(version=2, limit=2))
+        told.pass_time(LEASE - MOMENT)
+        await told.beat(middle), await told.beat(high)
+        told.pass_time(2 * MOMENT)
+        assert (await told.bid(9)).outcome is Outcome.EXHAUSTED
+        assert [each.sitting for each in await told.pool.lapsed(10)] == [low]
 
     tell(story)
 
