@@ -1,21 +1,24 @@
 """The one loop: read a batch after the position, apply all of it, save the position, one transaction.
 
 A consumer whose event cannot be handled stops there, says so in `follower_positions.error`, and is tried again with
-growing pauses; its position does not move and the other consumers run on. Any number of processes may run the same
-consumers: the position's row is locked while one works, the others pass by, and take over when it dies.
+growing pauses (at once when somebody empties that column); its position does not move and the other consumers run on.
+Any number of processes may run the same consumers: the position's row is locked while one works, the others pass by,
+and take over when it dies.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import psycopg
 import structlog
 
-from projections.log import Decode, LogReader
+from projections.log import Decode, LogReader, Recorded, head
+from projections.positions import NeedsRebuild, Place, is_stale, places, register
 from projections.read_model import Consumer
 
 log = structlog.get_logger()
@@ -42,7 +45,7 @@ class Followers:
                     register(connection, self._consumers)
                     connection.execute("listen usher_log")
                     self._follow(connection, stop, beat)
-            except psycopg.OperationalError as error:
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 log.warning("followers.database_away", error=type(error).__name__)
                 stop.wait(0.5)
 
@@ -54,38 +57,55 @@ class Followers:
                     break
 
     def advance(self, connection: psycopg.Connection[Any]) -> int:
-        """One batch for every consumer that is behind and not paused; answers how many events were taken."""
-        behind = _behind(connection)
-        return sum(
-            self._advance_one(connection, consumer)
-            for consumer in self._consumers
-            if consumer.name in behind and not self._paused(consumer.name)
-        )
+        """One batch for every consumer that is behind and not paused; answers how many events were taken, 0 when
+        there is nothing left that can be done now."""
+        self._reader.forget()
+        taken, last = 0, head(connection)
+        for position, behind in self._behind(connection, last).items():
+            batch = self._reader.read(connection, position)
+            happened = {recorded.topic for recorded in batch}
+            idle = [each for each, place in behind if _has_no_part(each, place, happened)]
+            if idle and batch:
+                taken += len(batch) * _pass_over(connection, idle, position, batch[-1].position)
+            taken += sum(self._advance_one(connection, each) for each, _ in behind if each not in idle)
+        return taken
 
     def catch_up(self, connection: psycopg.Connection[Any]) -> None:
         """Advances until nothing is left to take (consumers that fail stay where they are)."""
         while self.advance(connection):
             pass
 
+    def _behind(self, connection: psycopg.Connection[Any], last: int) -> dict[int, list[tuple[Consumer, Place]]]:
+        """The consumers to be served, by position: those that are level share a batch."""
+        known = places(connection, [consumer.name for consumer in self._consumers])
+        by_position: dict[int, list[tuple[Consumer, Place]]] = defaultdict(list)
+        for consumer in self._consumers:
+            place = known.get(consumer.name)
+            if place and place.position < last and not self._paused(place):
+                by_position[place.position].append((consumer, place))
+        return by_position
+
     def _advance_one(self, connection: psycopg.Connection[Any], consumer: Consumer) -> int:
         try:
             taken = take_batch(connection, self._reader, consumer)
             self._pauses.pop(consumer.name, None)
             return taken
-        except psycopg.OperationalError:
-            raise
         except Exception as error:
+            if connection.closed:
+                raise
             self._stopped(connection, consumer, error)
             return 0
 
-    def _paused(self, name: str) -> bool:
-        return name in self._pauses and time.monotonic() < self._pauses[name][0]
+    def _paused(self, place: Place) -> bool:
+        if place.error is None:
+            self._pauses.pop(place.name, None)
+        return place.name in self._pauses and time.monotonic() < self._pauses[place.name][0]
 
     def _stopped(self, connection: psycopg.Connection[Any], consumer: Consumer, error: Exception) -> None:
         _, last = self._pauses.get(consumer.name, (0.0, 0.5))
         pause = min(last * 2, _LONGEST_PAUSE)
         self._pauses[consumer.name] = (time.monotonic() + pause, pause)
-        reason = f"{type(error).__name__}: {error}"[:2000]
+        reason = f"{type(error).__name__}: {error}"[:2000].replace("\0", "")
         connection.execute(
             "update follower_positions set error = %s, failed_at = now() where name = %s", (reason, consumer.name)
         )
@@ -93,27 +113,33 @@ class Followers:
 
 
 def connect(url: str, *, schema: str | None = None) -> psycopg.Connection[Any]:
-    """A connection for following; with `schema`, its tables are found before the live ones."""
+    """A connection for following; with `schema`, its tables are found before the live ones.
+
+    Its commits do not wait for the disk: after a power cut tables and position are both a little older, and what is
+    missing is applied again.
+    """
     connection = psycopg.connect(url, autocommit=True, connect_timeout=3)
+    connection.execute("set synchronous_commit = off")
     if schema:
         connection.execute("select set_config('search_path', %s, false)", (f"{schema}, public",))
     return connection
 
 
-def register(connection: psycopg.Connection[Any], consumers: Sequence[Consumer]) -> None:
-    for consumer in consumers:
-        connection.execute("insert into follower_positions (name) values (%s) on conflict do nothing", (consumer.name,))
-
-
 def take_batch(connection: psycopg.Connection[Any], reader: LogReader, consumer: Consumer) -> int:
-    """Applies the next batch and moves the position, together or not at all; answers how many events were read."""
+    """Applies the next batch and moves the position, together or not at all; answers how many events were read.
+
+    `NeedsRebuild` when the tables are not of the shape that the consumer writes.
+    """
     with connection.transaction():
         found = connection.execute(
-            "select position from follower_positions where name = %s for update skip locked", (consumer.name,)
+            "select position, digest from follower_positions where name = %s for update skip locked", (consumer.name,)
         ).fetchone()
         if found is None:
             return 0  # another process works on it
-        batch = reader.read(connection, found[0])
+        position, digest = found
+        if is_stale(consumer, digest):
+            raise NeedsRebuild(consumer.name)
+        batch = reader.read(connection, position)
         if not batch:
             return 0
         apply(connection, consumer, batch)
@@ -125,15 +151,23 @@ def take_batch(connection: psycopg.Connection[Any], reader: LogReader, consumer:
     return len(batch)
 
 
-def apply(connection: psycopg.Connection[Any], consumer: Consumer, batch: Sequence[Any]) -> None:
+def apply(connection: psycopg.Connection[Any], consumer: Consumer, batch: Sequence[Recorded]) -> None:
     """Hands a consumer the events of a batch that it asked for."""
     wanted = [r for r in batch if consumer.topics is None or r.topic in consumer.topics]
     if wanted:
         consumer.apply(connection, wanted)
 
 
-def _behind(connection: psycopg.Connection[Any]) -> set[str]:
-    found = connection.execute(
-        "select name from follower_positions where position < (select max(notification_id) from stored_events)"
-    ).fetchall()
-    return {name for (name,) in found}
+def _has_no_part(consumer: Consumer, place: Place, happened: set[str]) -> bool:
+    if consumer.topics is None or place.error is not None or is_stale(consumer, place.digest):
+        return False
+    return consumer.topics.isdisjoint(happened)
+
+
+def _pass_over(connection: psycopg.Connection[Any], idle: Iterable[Consumer], position: int, until: int) -> int:
+    """Moves consumers that want nothing of a batch behind it, all at once; answers how many moved."""
+    return connection.execute(
+        "update follower_positions set position = %s, updated_at = now() where name in ("
+        " select name from follower_positions where name = any(%s) and position = %s for update skip locked)",
+        (until, [consumer.name for consumer in idle], position),
+    ).rowcount

@@ -42,6 +42,11 @@ class Recorded:
         """The domain event; raises when the stored state does not fit its class."""
         return self._decode(self.stored)
 
+    @property
+    def stream_id(self) -> UUID:
+        """The aggregate it happened to."""
+        return self.stored.originator_id
+
 
 class LogReader:
     """Reads batches; keeps the last one, since followers that are level ask for the same."""
@@ -55,9 +60,13 @@ class LogReader:
         if self._last and self._last[0] == (after, until):
             return self._last[1]
         batch = self._select(connection, after, until)
-        if len(batch) == BATCH or until is not None:
-            self._last = ((after, until), batch)  # a short batch may grow, a full one never changes
+        if batch:  # an empty one is outdated at once; any other stays true, as the log only grows at its end
+            self._last = ((after, until), batch)
         return batch
+
+    def forget(self) -> None:
+        """Reads from the log again: an event that could not be handled may have been mended."""
+        self._last = None
 
     def _select(self, connection: psycopg.Connection[Any], after: int, until: int | None) -> list[Recorded]:
         cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
@@ -71,3 +80,11 @@ class LogReader:
             Recorded(position, StoredRow(stream, version, topic, state.encode()), actor, cause, self._decode)
             for position, stream, version, topic, state, actor, cause in cursor.fetchall()
         ]
+
+
+def head(connection: psycopg.Connection[Any]) -> int:
+    """The position of the last event of the log, 0 when it is empty."""
+    found = connection.cursor(row_factory=psycopg.rows.tuple_row)
+    found.execute("select coalesce(max(notification_id), 0) from stored_events")
+    (position,) = found.fetchone() or (0,)
+    return int(position)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -18,8 +19,12 @@ Handler = Callable[[Recorded], Iterable[Statement]]
 class Consumer(Protocol):
     """Anything that follows the log: gets events of its `topics` in order, inside the position's transaction."""
 
-    name: str
-    topics: frozenset[str] | None  # None: every topic
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def topics(self) -> frozenset[str] | None:
+        """None: every topic."""
 
     def apply(self, connection: psycopg.Connection[Any], batch: Sequence[Recorded]) -> None: ...
 
@@ -29,12 +34,20 @@ class ReadModel:
 
     Subclasses give `name`, `ddl` (unqualified `create table` and `create index` statements), `tables`, and
     `handlers`. A handler is a pure function of one recorded event, so that building is repeatable; it must not read.
+
+    Statements run in the order of the events. Those whose SQL is listed in `gathered` are kept back, and each runs
+    once at the end of the batch with all its parameters as arrays, in the order of the list: for what happens
+    thousands of times a second, and only where that order gives the same tables. Arrays cost half when they are sent
+    in binary: `%b::uuid[]`.
     """
 
     name: ClassVar[str]
     ddl: ClassVar[str]
     tables: ClassVar[tuple[str, ...]]
     handlers: ClassVar[Mapping[type[Event], Handler]]
+    gathered: ClassVar[tuple[str, ...]] = ()
+    version: ClassVar[int] = 1
+    """Raise it when a handler changes what it writes: then the tables are built again, though of the same shape."""
 
     def __init__(self) -> None:
         self._by_topic = {event_class.topic(): handler for event_class, handler in self.handlers.items()}
@@ -42,14 +55,34 @@ class ReadModel:
 
     @property
     def digest(self) -> str:
-        """Changes when the tables change: then the read model has to be built again."""
-        return hashlib.sha256(self.ddl.encode()).hexdigest()[:16]
+        """Of the tables' shape and of `version`: when it changes, the read model has to be built again."""
+        return hashlib.sha256(f"{self.ddl}\n{self.version}".encode()).hexdigest()[:16]
 
     def statements(self, recorded: Recorded) -> Iterable[Statement]:
         return self._by_topic[recorded.topic](recorded)
 
     def apply(self, connection: psycopg.Connection[Any], batch: Sequence[Recorded]) -> None:
+        """Writes what a batch of events (all of its topics) means."""
+        kept: dict[str, list[Any]] = defaultdict(list)
         with connection.pipeline(), connection.cursor() as cursor:
             for recorded in batch:
                 for sql, params in self.statements(recorded):
-                    cursor.execute(sql, params)
+                    if sql in self.gathered:
+                        kept[sql].append(params)
+                    else:
+                        cursor.execute(sql, params)
+            for sql in self.gathered:
+                if kept[sql]:
+                    cursor.execute(sql, [list(column) for column in zip(*kept[sql], strict=True)])
+
+
+def insert(table: str, **columns: Any) -> Statement:
+    """A new row."""
+    names, marks = ", ".join(columns), ", ".join(f"%({name})s" for name in columns)
+    return f"insert into {table} ({names}) values ({marks})", columns
+
+
+def update(table: str, key: str, recorded: Recorded, **columns: Any) -> list[Statement]:
+    """New values in the row of the aggregate that the event happened to; `key` is the column of its id."""
+    changes = ", ".join(f"{name} = %({name})s" for name in columns)
+    return [(f"update {table} set {changes} where {key} = %(stream_id)s", {**columns, "stream_id": recorded.stream_id})]

@@ -1,0 +1,33 @@
+"""Every read model there is."""
+
+from __future__ import annotations
+
+from projections.audit import AuditIndex
+from projections.deadlines import Deadlines
+from projections.invoices import Invoices
+from projections.licenses import Licenses
+from projections.overview import Overview
+from projections.people import People
+from projections.plans import Plans
+from projections.provider_events import ProviderEvents
+from projections.read_model import ReadModel
+from projections.seats import Seats
+from projections.subscriptions import Subscriptions
+
+READ_MODELS: tuple[type[ReadModel], ...] = (
+    Licenses,
+    Seats,
+    Subscriptions,
+    Invoices,
+    Plans,
+    People,
+    ProviderEvents,
+    Deadlines,
+    Overview,
+    AuditIndex,
+)
+
+
+def read_models() -> list[ReadModel]:
+    """One of each, for a process that follows, rebuilds or verifies."""
+    return [read_model() for read_model in READ_MODELS]
