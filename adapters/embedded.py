@@ -78,6 +78,12 @@ class EmbeddedServers:
         os.close(self._lock)
         self._lock = None
 
+    def disown(self) -> None:
+        """In a forked child: the servers are its parent's. Lets go of the lock, which else would outlive the parent."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def __enter__(self) -> Self:
         self.start()
         return self

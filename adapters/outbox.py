@@ -28,10 +28,11 @@ class Outbox:
         self._database = database
 
     @staticmethod
-    def put(errand: Errand) -> Row:
+    def put(id: UUID, task: str, stream_id: UUID, version: int) -> Row:
+        """The statement that enters a task because of a stored event, due at once; entered again it stays as it is."""
         return (
             "insert into outbox (id, task, stream_id, version) values (%s, %s, %s, %s) on conflict do nothing",
-            tuple(errand),
+            (id, task, stream_id, version),
         )
 
     def claim(self, id: UUID) -> Errand | None:
@@ -53,6 +54,11 @@ class Outbox:
             " due_at = clock_timestamp() + make_interval(secs => least(power(2, attempts), %s)) where id = %s",
             (error, _LONGEST_PAUSE, id),
         )
+
+    def waiting(self) -> int:
+        """How many tasks are not done."""
+        found = self._database.fetch_one("select count(*) as n from outbox")
+        return found["n"] if found else 0
 
     def due(self, limit: int) -> list[UUID]:
         """Tasks that nobody has done and nobody is at, oldest first."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import time
+from contextlib import suppress
 
 from adapters.database import Database
+from domain.errors import Unavailable
 
 EVERY = 3.0
 """Seconds between two signs of life."""
@@ -23,20 +25,24 @@ class ProcessBeats:
         self._next: dict[str, float] = {}
 
     def beat(self, kind: str) -> None:
-        """This process, a `worker`, `projector`, `dispatcher` or `scheduler`, is at work."""
+        """This process, a `worker`, `projector`, `dispatcher` or `scheduler`, is at work. With Postgres away nobody
+        can be told, which is no reason to stop."""
         now = time.monotonic()
         if now < self._next.get(kind, 0.0):
             return
         self._next[kind] = now + EVERY
-        self._database.execute(
-            "insert into process_beats (kind, instance, beat_at) values (%s, %s, clock_timestamp())"
-            " on conflict (kind, instance) do update set beat_at = excluded.beat_at",
-            (kind, self._instance),
-        )
+        with suppress(Unavailable):
+            self._database.execute(
+                "insert into process_beats (kind, instance, beat_at) values (%s, %s, clock_timestamp())"
+                " on conflict (kind, instance) do update set beat_at = excluded.beat_at",
+                (kind, self._instance),
+            )
 
     def stop(self, kind: str) -> None:
         """This process ends in good order."""
-        self._database.execute("delete from process_beats where kind = %s and instance = %s", (kind, self._instance))
+        with suppress(Unavailable):
+            sql = "delete from process_beats where kind = %s and instance = %s"
+            self._database.execute(sql, (kind, self._instance))
 
     def alive(self) -> dict[str, int]:
         """How many of each kind are alive; forgets those that have been gone for a day."""

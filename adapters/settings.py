@@ -107,6 +107,11 @@ class Settings:
     def sandbox(self) -> bool:
         return self.mode is Mode.SANDBOX
 
+    @property
+    def local_url(self) -> str:
+        """How this machine reaches the API, whatever the world's way is."""
+        return _local_url(self.host, self.port)
+
     def with_servers(self, *, database_url: str | None = None, redis_url: str | None = None) -> Self:
         """The same with the addresses of started servers; the broker is the same Redis unless it was set."""
         redis_url = redis_url or self.redis_url

@@ -27,8 +27,10 @@ def broker_for(url: str) -> dramatiq.Broker:
 class TaskQueue:
     """Sends by actor name, so that a sender needs none of the actors' code."""
 
+    queue = QUEUE
+
     def __init__(self, broker: dramatiq.Broker) -> None:
-        self._broker = broker
+        self.broker = broker
         broker.declare_queue(QUEUE)
 
     def process_provider_event(self, provider_event_id: UUID) -> None:
@@ -45,9 +47,9 @@ class TaskQueue:
             queue_name=QUEUE, actor_name=actor, args=args, kwargs={}, options=dict(options)
         )
         try:
-            self._broker.enqueue(message)
+            self.broker.enqueue(message)
         except Exception as error:  # brokers raise their own; the sweep makes up for what is not sent now
             log.warning("task.not_sent", actor=actor, error=type(error).__name__)
 
     def close(self) -> None:
-        self._broker.close()
+        self.broker.close()

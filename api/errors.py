@@ -135,6 +135,7 @@ def all_errors() -> Iterator[tuple[str, int, str]]:
 
 
 def _answer(request: Request, error: Any, original: Any = None) -> Response:
+    request.scope["refused"] = error.code
     given = answer(error, request_id=request.scope.get("request_id", ""), docs=request.app.state.docs)
     for name, value in (getattr(original, "headers", None) or {}).items():
         given.headers[name] = value

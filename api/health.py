@@ -1,0 +1,140 @@
+"""Liveness and readiness: whether this process runs, and whether the engine can do its work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Field
+
+from domain.errors import Unavailable
+from projections.all import READ_MODELS
+from projections.dispatcher import Dispatcher
+from projections.log import head
+from projections.positions import places
+from projections.seat_limits import SeatLimits
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Services
+
+FOLLOWERS = (*(read_model.name for read_model in READ_MODELS), SeatLimits.name, Dispatcher.name)
+PROCESSES = ("worker", "projector", "dispatcher", "scheduler")
+FARTHEST_BEHIND = 5_000
+"""Events a follower may be behind before what people see is too old."""
+LONGEST = 1.0
+"""Seconds for each check."""
+OK = "ok"
+
+
+class Checks(BaseModel):
+    """Each `ok`, or a sentence that says what is wrong."""
+
+    postgres: str
+    redis: str
+    followers: str
+    workers: str
+
+
+class Readiness(BaseModel):
+    """`degraded`: callers are answered, but what follows from it waits. `unavailable`: hardly anything works."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    checks: Checks
+
+
+class Live(BaseModel):
+    status: Literal["ok"] = Field(description="This process answers.")
+
+
+class Examination:
+    """Looks at all parts at once, each in a thread of its own. A look that hangs is not started a second time, so
+    that being asked often can never use up what the requests need."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="readiness")
+        self._under_way: dict[str, Future[str]] = {}
+
+    async def checks(self) -> Checks:
+        looks = {
+            "postgres": self._postgres,
+            "redis": self._redis,
+            "followers": self._followers,
+            "workers": self._workers,
+        }
+        said = await asyncio.gather(*(self._say(name, look) for name, look in looks.items()))
+        return Checks(**dict(zip(looks, said, strict=True)))
+
+    async def _say(self, name: str, look: Callable[[], str]) -> str:
+        answer = self._under_way.get(name)
+        if answer is None or answer.done():
+            answer = self._under_way[name] = self._threads.submit(look)
+        try:
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(answer)), LONGEST)
+        except TimeoutError:
+            return f"no answer within {LONGEST:.0f} s"
+        except Unavailable:
+            return "away"
+        except Exception as error:
+            return f"failed ({type(error).__name__})"
+
+    def _postgres(self) -> str:
+        self._services.database.ping()
+        return OK
+
+    def _redis(self) -> str:
+        self._services.redis.ping()
+        return OK
+
+    def _followers(self) -> str:
+        with self._services.database.connection() as connection:
+            known, last = places(connection, FOLLOWERS), head(connection)
+        wrong = []
+        for name in FOLLOWERS:
+            place = known.get(name)
+            if place is None:
+                wrong.append(f"{name} has not begun")
+            elif place.error is not None:
+                wrong.append(f"{name} has stopped at position {place.position}")
+            elif last - place.position > FARTHEST_BEHIND:
+                wrong.append(f"{name} is {last - place.position} events behind")
+        return "; ".join(wrong) or OK
+
+    def _workers(self) -> str:
+        alive = self._services.process_beats.alive()
+        missing = [name for name in PROCESSES if name not in alive]
+        return f"no sign of life of {', '.join(missing)}" if missing else OK
+
+
+router = APIRouter(tags=["operation"])
+
+
+async def examination_of(request: Request) -> Examination:
+    """One for each application."""
+    state = request.app.state
+    if not hasattr(state, "examination"):
+        state.examination = Examination(state.services)
+    examination: Examination = state.examination
+    return examination
+
+
+@router.get("/health/live")
+async def live() -> Live:
+    """This process runs."""
+    return Live(status="ok")
+
+
+@router.get(
+    "/health/ready", responses={503: {"model": Readiness, "description": "Something is wrong; checks say what"}}
+)
+async def ready(request: Request, response: Response, examination: Examination = Depends(examination_of)) -> Readiness:
+    """Whether the engine can do its work."""
+    checks = await examination.checks()
+    said = checks.model_dump()
+    if all(each == OK for each in said.values()):
+        return Readiness(status="ok", checks=checks)
+    response.status_code = 503
+    return Readiness(status="degraded" if said["postgres"] == said["redis"] == OK else "unavailable", checks=checks)

@@ -1,0 +1,51 @@
+"""How an API process is started and stopped: the one place that knows which server runs the application."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import AT_ROOT, create_app
+from api.metrics import Metrics
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Services
+
+_FINISH_WITHIN = 5
+"""Seconds for requests under way to end when the process is asked to stop."""
+
+
+def application(services: Services) -> FastAPI:
+    """The whole application of an API process."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await services.aclose()
+        await asyncio.to_thread(services.close)
+
+    metrics = Metrics(services)
+    return create_app(services, at_root=(*AT_ROOT, metrics.router), lifespan=lifespan, on_answer=metrics.on_answer)
+
+
+def serve(services: Services, listening: socket.socket) -> None:
+    """Answers until SIGTERM or SIGINT, then finishes the requests under way and closes the services."""
+    config = uvicorn.Config(
+        application(services),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=_FINISH_WITHIN,
+    )
+    uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,88 @@
+"""What comes up with time: deadlines, what no worker has taken, sessions that the seat pool has lost, old rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from application.attribution import acting
+from domain.errors import Unavailable
+from projections.deadlines import Deadline, due
+from projections.seats import occupied
+from workers.patience import Patience
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Services
+
+log = structlog.get_logger()
+
+_HINT_LOST = timedelta(seconds=5)
+_MOST = 5_000
+"""Of one kind looked at in one go."""
+_AT_ONCE = 100
+"""Deadlines settled in one go: about a second, in which no other chore is done."""
+
+
+class Chore(NamedTuple):
+    """Done every so many seconds by the process that leads."""
+
+    every: float
+    do: Callable[[], object]
+
+
+def chores(services: Services) -> list[Chore]:
+    """All of them; each is idempotent and may be left in the middle."""
+    deadlines, webhooks, errands = Patience[Deadline](), Patience[object](), Patience[object](first=10.0)
+
+    def settle_deadlines() -> None:
+        with services.database.connection() as connection:
+            found = due(connection, now=services.clock.now(), limit=_MOST)
+        for deadline in deadlines.due(found, time.monotonic(), most=_AT_ONCE):
+            _settle(services, deadline)
+
+    def sweep_webhooks() -> None:
+        before = services.clock.now() - _HINT_LOST
+        found = services.provider_records.unprocessed(received_before=before, limit=_MOST)
+        for id in webhooks.due(found, time.monotonic()):
+            services.task_queue.process_provider_event(id)
+
+    def sweep_errands() -> None:
+        for id in errands.due(services.outbox.due(_MOST), time.monotonic()):
+            services.task_queue.run_errand(id)
+
+    def revive_seats() -> None:
+        with services.database.connection() as connection:
+            found = occupied(connection)
+        services.seat_work.revive(found)
+
+    def purge() -> None:
+        services.login_sessions.purge(services.clock.now())
+        services.stored_answers.purge(services.clock.now())
+
+    return [
+        Chore(1, settle_deadlines),
+        Chore(2, services.task_queue.expire_seats),
+        Chore(5, sweep_webhooks),
+        Chore(5, sweep_errands),
+        Chore(15, revive_seats),
+        Chore(60, services.mailer.report_lost),
+        Chore(3600, purge),
+    ]
+
+
+def _settle(services: Services, deadline: Deadline) -> None:
+    """One that cannot be settled must not keep the others from it."""
+    try:
+        if deadline.subscription_id is not None:
+            services.billing.settle(deadline.subscription_id)
+            return
+        with acting("worker:deadlines", f"license:{deadline.license_id}"):
+            services.licenses.expire(deadline.license_id)
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.exception("deadline.failed", license_id=str(deadline.license_id), error=type(error).__name__)

@@ -1,0 +1,56 @@
+"""What workers do when a message comes: each actor with its retries, what is retried, and where it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import dramatiq
+import structlog
+from dramatiq.errors import Retry
+
+from application.attribution import acting
+from domain.errors import ConcurrentChange, Unavailable
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Services
+
+log = structlog.get_logger()
+
+_MINUTE = 60_000  # milliseconds, in which Dramatiq counts
+
+
+def declare(broker: dramatiq.Broker, queue: str, services: Services) -> None:
+    """Puts the actors on a broker. Every one is idempotent: a message may come twice, late, or never."""
+
+    def process_provider_event(id: str) -> None:
+        """Five retries within some seconds when others were faster or a part is away. It ends in the event's state,
+        or in the sweep, which comes back to it with growing pauses as long as it is not finished."""
+        try:
+            services.billing.process(UUID(id))
+        except (Unavailable, ConcurrentChange) as error:
+            raise Retry(type(error).__name__) from error
+        except Exception as error:
+            log.exception("provider_event.failed", provider_event_id=id, error=type(error).__name__)
+            services.billing.fail(UUID(id), error)
+
+    def run_errand(id: str) -> None:
+        """No retry: what fails stays in the outbox, which says when it is due again, and the sweep sends it."""
+        try:
+            with acting("worker:errands"):
+                services.errands.run(UUID(id))
+        except Unavailable:
+            log.warning("errand.put_off", errand_id=id)
+
+    def expire_seats() -> None:
+        """No retry: the next message comes in two seconds."""
+        try:
+            with acting("worker:seats"):
+                services.seat_work.expire_lapsed()
+        except (Unavailable, ConcurrentChange) as error:
+            log.warning("seats.not_expired", error=type(error).__name__)
+
+    on = {"broker": broker, "queue_name": queue}
+    dramatiq.actor(process_provider_event, **on, max_retries=5, min_backoff=200, max_backoff=5000, time_limit=_MINUTE)
+    dramatiq.actor(run_errand, **on, max_retries=0, time_limit=5 * _MINUTE)
+    dramatiq.actor(expire_seats, **on, max_retries=0, time_limit=5 * _MINUTE)
