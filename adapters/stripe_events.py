@@ -127,7 +127,7 @@ def invoice_report(invoice: Payload, seen: Seen, type: str = "") -> InvoiceRepor
         period_end=_time(invoice["period_end"]),
         issued_at=_maybe_time(transitions.get("finalized_at")),
         paid_at=paid_at,
-        contact=Contact(invoice.get("customer_email"), invoice.get("customer_name")),
+        contact=Contact(invoice.get("customer_email"), invoice.get("customer_name"), is_own=False),
         payments=tuple(_invoice_payments(invoice)),
         failed_attempt=max(invoice.get("attempt_count") or 1, 1) if type == "invoice.payment_failed" else None,
         next_attempt_at=_maybe_time(invoice.get("next_payment_attempt")),

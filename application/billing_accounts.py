@@ -48,7 +48,8 @@ class BillingAccounts:
             account = self._open(work, provider, customer, owner, basis, seen, now)
         else:
             self._link(work, account, owner, basis, seen.at, now)
-        if contact.email and account.learn_contact(seen=seen, now=now) and account.basis is Basis.DERIVED:
+        known = contact.email and account.learn_contact(is_own=contact.is_own, seen=seen, now=now)
+        if known and account.basis is Basis.DERIVED:
             work.rows += self._organizations.put_on_file(
                 account.organization_id, email=contact.email, name=contact.name, now=now
             )

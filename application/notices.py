@@ -156,15 +156,19 @@ class Notices:
     _payment_failed_urgent = _payment_failed
 
     def _license_suspended(self, license: License, event: Any) -> dict[str, Any] | None:
-        if license.status(self._clock.now()) is not Status.SUSPENDED:
-            return None
+        if self._was_held(event) or license.status(self._clock.now()) is not Status.SUSPENDED:
+            return None  # told before, or it works again
         return {"reason": license.suspended_reason, "suspended_at": event.timestamp, "pay_url": None}
 
     def _license_reinstated(self, license: License, event: Any) -> dict[str, Any] | None:
-        before = self._store.fetch(License, license.id, version=event.originator_version - 1)
-        if before.suspended_reason is None or not license.status(self._clock.now()).works:
+        if not self._was_held(event) or not license.status(self._clock.now()).works:
             return None  # it worked all the time, or does not any more
         return {"seats": license.terms.seats, "expires_at": license.expires_at}
+
+    def _was_held(self, event: Any) -> bool:
+        """Whether the licence was suspended just before this event."""
+        before = self._store.fetch(License, event.originator_id, version=event.originator_version - 1)
+        return before.suspended_reason is not None
 
     def _license_revoked(self, license: License, event: Any) -> dict[str, Any] | None:
         return {"reason": event.reason, "revoked_at": event.timestamp}

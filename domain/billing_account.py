@@ -33,7 +33,7 @@ class BillingAccount(Aggregate):
         linked_at: datetime
         subscriptions: tuple[UUID, ...]
         invoices: tuple[UUID, ...]
-        contact_seen: Seen | None
+        contact_seen: tuple[bool, Seen] | None  # on the customer's own word?
         is_deleted: bool
 
     @classmethod
@@ -77,11 +77,12 @@ class BillingAccount(Aggregate):
         if invoice_id not in self.invoices:
             self.record(self.InvoiceAdded, now=now, invoice_id=invoice_id)
 
-    def learn_contact(self, *, seen: Seen, now: datetime) -> bool:
-        """An address was reported. Answers whether it is newer than the one on file (in its own table)."""
-        if self.contact_seen is not None and seen <= self.contact_seen:
+    def learn_contact(self, *, is_own: bool, seen: Seen, now: datetime) -> bool:
+        """An address was reported. Answers whether it replaces the one on file (in its own table): the customer's own
+        word counts more than an invoice's, the newer one more than the older."""
+        if self.contact_seen is not None and (not is_own or (is_own, seen) <= self.contact_seen):
             return False
-        self.record(self.ContactLearned, now=now, seen=seen)
+        self.record(self.ContactLearned, now=now, is_own=is_own, seen=seen)
         return True
 
     def delete(self, *, now: datetime) -> None:
@@ -135,10 +136,11 @@ class BillingAccount(Aggregate):
 
     class ContactLearned(Aggregate.Event):
         TOPIC = "billing_account.contact_learned"
+        is_own: bool
         seen: Seen
 
         def apply(self, account: BillingAccount) -> None:
-            account.contact_seen = self.seen
+            account.contact_seen = (self.is_own, self.seen)
 
     class Deleted(Aggregate.Event):
         TOPIC = "billing_account.deleted"

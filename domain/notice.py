@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +14,9 @@ class Notice:
 
     message_id: UUID
     kind: str
-    to: str
-    recipient_name: str
+    to: str = field(repr=False)
+    recipient_name: str = field(repr=False)
     recipient_subject: UUID
     organization_id: UUID | None
-    context: Mapping[str, Any]
-    license_file: bytes | None = None
+    context: Mapping[str, Any] = field(repr=False)
+    license_file: bytes | None = field(default=None, repr=False)

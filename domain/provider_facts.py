@@ -65,10 +65,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Contact:
-    """Personal data on its way to its own table; never in an event."""
+    """Personal data on its way to its own table; never in an event. `is_own`: the customer's own record says so, not
+    a paper that was made for it."""
 
     email: str | None = None
     name: str | None = None
+    is_own: bool = True
 
 
 @dataclass(frozen=True)

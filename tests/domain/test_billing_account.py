@@ -39,11 +39,18 @@ def test_the_same_owner_for_a_better_reason_is_no_move():
     assert account.basis is Basis.EXPLICIT
 
 
-def test_only_a_newer_address_goes_on_file():
+def test_only_a_newer_address_of_the_customers_own_replaces_the_one_on_file():
     account = opened()
-    assert account.learn_contact(seen=Seen(NOW, 1, "evt_2"), now=NOW)
-    assert not account.learn_contact(seen=Seen(NOW, 0, "evt_3"), now=NOW)
-    assert account.learn_contact(seen=Seen(NOW, 1, "evt_3"), now=NOW)
+
+    def learns(is_own: bool, rank: int, event: str) -> bool:
+        return account.learn_contact(is_own=is_own, seen=Seen(NOW, rank, event), now=NOW)
+
+    assert learns(False, 5, "evt_1")
+    assert not learns(False, 6, "evt_2")
+    assert learns(True, 1, "evt_2")
+    assert not learns(True, 0, "evt_3")
+    assert not learns(False, 9, "evt_9")
+    assert learns(True, 1, "evt_3")
 
 
 def test_what_hangs_on_it_is_counted_once():
