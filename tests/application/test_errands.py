@@ -117,7 +117,7 @@ def test_each_failed_payment_the_suspension_and_the_return_are_told_once(engine)
     first, urgent, suspended, back = engine.mails()[1:]
     assert "99.00 USD" in first.text
     assert first.subject != urgent.subject
-    assert "suspended" in suspended.text.lower()
+    assert "stopped working" in suspended.text
     assert back.text
 
 
