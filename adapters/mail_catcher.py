@@ -63,9 +63,13 @@ class MailCatcher:
             (message_id, to, message.as_bytes()),
         )
 
-    def caught(self, limit: int = 50, to: str | None = None) -> list[CaughtMail]:
-        """The newest first; `to` narrows to one address, in any case."""
-        return self._read("where %(to)s::text is null or lower(recipient) = lower(%(to)s)", {"limit": limit, "to": to})
+    def caught(self, limit: int = 50, to: str | None = None, after: UUID | None = None) -> list[CaughtMail]:
+        """The newest first, those before the mail `after`; `to` narrows to one address, in any case."""
+        return self._read(
+            "where (%(to)s::text is null or lower(recipient) = lower(%(to)s)) and (%(after)s::uuid is null"
+            " or position < (select position from caught_mails where message_id = %(after)s))",
+            {"limit": limit, "to": to, "after": after},
+        )
 
     def one(self, message_id: UUID) -> CaughtMail:
         """`NotFound` when no such mail was caught."""

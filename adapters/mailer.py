@@ -138,9 +138,9 @@ class Mailer:
             log.warning("mail.uncertain", message_id=str(row["message_id"]), kind=row["kind"], error_code="sender_died")
         return [LostMail(row["message_id"], row["kind"], row["organization_id"]) for row in rows]
 
-    def caught(self, limit: int = 50, to: str | None = None) -> list[CaughtMail]:
-        """Sandbox: the caught mails, newest first; `to` narrows to one address."""
-        return self._catcher.caught(limit, to)
+    def caught(self, limit: int = 50, to: str | None = None, after: UUID | None = None) -> list[CaughtMail]:
+        """Sandbox: the caught mails, newest first, those before the mail `after`; `to` narrows to one address."""
+        return self._catcher.caught(limit, to, after)
 
     def caught_mail(self, message_id: UUID) -> CaughtMail:
         """Sandbox: one caught mail; `NotFound`."""

@@ -14,7 +14,30 @@ from fastapi.responses import HTMLResponse
 from starlette.routing import BaseRoute
 from starlette.types import Lifespan
 
-from api import api_keys, errors, hot, logins, organizations, pages, seats, users, validation, webhooks
+from api import (
+    api_keys,
+    catalog,
+    errors,
+    health,
+    hot,
+    invoices,
+    keys,
+    license_admin,
+    licenses,
+    logins,
+    machines,
+    organizations,
+    overview,
+    pages,
+    provider_events,
+    sandbox,
+    sandbox_pages,
+    seats,
+    subscriptions,
+    users,
+    validation,
+    webhooks,
+)
 from api.middleware import Frame, OnAnswer, access_log
 
 if TYPE_CHECKING:
@@ -27,9 +50,20 @@ ROUTERS: tuple[APIRouter, ...] = (
     users.router,
     organizations.router,
     api_keys.router,
+    licenses.router,
+    machines.router,
+    license_admin.router,
+    subscriptions.router,
+    invoices.router,
+    catalog.router,
+    provider_events.router,
+    overview.router,
+    sandbox.router,
 )
 HOT: tuple[BaseRoute, ...] = (*seats.routes(BASE), *validation.routes(BASE), *webhooks.routes(BASE))
 """Matched before all others."""
+AT_ROOT: tuple[APIRouter, ...] = (health.router, keys.at_root, sandbox.at_root, sandbox_pages.at_root)
+"""Beside the base path."""
 
 
 def create_app(
@@ -37,7 +71,7 @@ def create_app(
     *,
     routers: Sequence[APIRouter] = ROUTERS,
     first: Sequence[BaseRoute] = HOT,
-    at_root: Sequence[APIRouter] = (),
+    at_root: Sequence[APIRouter] = AT_ROOT,
     lifespan: Lifespan[FastAPI] | None = None,
     on_answer: OnAnswer = access_log,
 ) -> FastAPI:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 _CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
@@ -61,5 +61,18 @@ Email = Annotated[
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_encodable)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[A-Za-z0-9_.\-]+$")]
 Search = text(100)
+Code = text(64)
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """A time in an answer: always in UTC, with `Z`."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The first and the last day of the calendar can be beyond it elsewhere."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is beyond the calendar") from None
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time in a request, with its offset from UTC."""
