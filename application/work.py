@@ -59,9 +59,23 @@ class Work:
         return tuple(each.id for each in self._loaded.values() if each is not None and each.pending_events)
 
     def save(self) -> int:
-        """Stores all of it or nothing; the library's `IntegrityError` when somebody was faster: begin again."""
+        """Stores all of it or nothing; the library's `IntegrityError` when somebody was faster: begin again.
+
+        Also when somebody changed what was only looked at: a decision holds for what it has seen, or not at all.
+        """
         changed = [each for each in self._loaded.values() if each is not None and each.pending_events]
-        return self._store.put(*changed, rows=self.rows)
+        if not changed and not self.rows:
+            return 0
+        return self._store.put(*changed, rows=[*self.rows, self._still_as_seen()])
+
+    def _still_as_seen(self) -> Row:
+        """Last of the rows: it takes the log's lock, and whoever holds that must not wait for a row."""
+        seen = {
+            id: each.version if each else 0
+            for id, each in self._loaded.items()
+            if each is None or not each.pending_events
+        }
+        return "select require_unchanged(%s::uuid[], %s::bigint[])", (list(seen), list(seen.values()))
 
 
 class Works:
