@@ -6,9 +6,10 @@ Redis proposes; only the log grants. Whatever is lost here is read from the log 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import chain
+from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,6 @@ from adapters.seat_keys import (
     LETTERS,
     REASONS,
     SHARDS,
-    Keys,
     allowance,
     at,
     due_key,
@@ -57,6 +57,7 @@ _RECORD = Script("entry", "record")
 _WITHDRAW = Script("entry", "withdraw")
 _ASIDE = Script("clock", "entry", "aside")
 _FREE = Script("entry", "free")
+_EPOCH = Script("epoch")
 _MERGE = Script("clock", "entry", "merge")
 _FACTS = Script("clock", "facts")
 _TIGHTEN = Script("clock", "tighten")
@@ -151,7 +152,7 @@ class RedisSeats:
 
     async def _free(self, sitting: Sitting, version: int) -> None:
         keys = keys_of(sitting.license_id)
-        at_keys = (keys.holders, keys.seats, keys.leases, keys.free, keys.due)
+        at_keys = (keys.holders, keys.seats, keys.leases, keys.free, keys.due, keys.license)
         await self._line.run(_FREE, at_keys, sitting.seat, sitting.session_id.hex, version, keys.name)
 
     # --- facts ---
@@ -164,13 +165,18 @@ class RedisSeats:
         refusal, status, key, used, document = answer
         return View(_OUTCOMES.get(refusal), status.decode(), key.decode(), used, document)
 
-    async def learn(self, facts: LicenseFacts, seats: Sequence[SeatState] | None = None) -> None:
-        keys = keys_of(facts.license_id)
-        for start in range(0, len(seats or ()), _CHUNK):
-            await self._merge(keys, facts.terms.lease, (seats or ())[start : start + _CHUNK])
-        # Last: until all seats are here the licence is stale for everybody.
-        is_loaded = int(seats is not None)
-        await self._line.run(_FACTS, (keys.license,), self._ahead(), is_loaded, *facts_arguments(facts))
+    async def learn(self, facts: LicenseFacts) -> None:
+        await self._tell(facts, "")
+
+    async def epoch(self, license_id: UUID) -> str:
+        found: bytes = await self._line.run(_EPOCH, (keys_of(license_id).license,), token_hex(8))
+        return found.decode()
+
+    async def load(self, facts: LicenseFacts, seats: Sequence[SeatState], epoch: str) -> bool:
+        for start in range(0, len(seats), _CHUNK):
+            if not await self._merge(facts, seats[start : start + _CHUNK], epoch):
+                return False
+        return await self._tell(facts, epoch)  # last: until all seats are here the licence is stale for everybody
 
     async def forget(self, license_id: UUID) -> None:
         await self._line.call("DEL", *keys_of(license_id)[1:6])
@@ -183,12 +189,17 @@ class RedisSeats:
         wanted = (status or "", "" if limit is None else limit)
         await self._line.run(_TIGHTEN, (keys_of(license_id).license,), self._ahead(), in_ms(HOLD), *wanted)
 
-    async def _merge(self, keys: Keys, lease: timedelta, seats: Iterable[SeatState]) -> None:
+    async def _tell(self, facts: LicenseFacts, epoch: str) -> bool:
+        keys = keys_of(facts.license_id)
+        return bool(await self._line.run(_FACTS, (keys.license,), self._ahead(), epoch, *facts_arguments(facts)))
+
+    async def _merge(self, facts: LicenseFacts, seats: Sequence[SeatState], epoch: str) -> bool:
+        keys, lease = keys_of(facts.license_id), in_ms(facts.terms.lease)
         told: list[Argument] = []
         for each in seats:
             of = each.session_id.hex if each.session_id else ""
             told += (each.seat, each.version, of, holder_name(each.holder))
-        await self._line.run(_MERGE, keys[1:7], self._ahead(), in_ms(lease), keys.name, *told)
+        return bool(await self._line.run(_MERGE, keys[1:7], self._ahead(), lease, keys.name, epoch, *told))
 
     def _ahead(self) -> int:
         return in_ms(self._offset())

@@ -139,7 +139,7 @@ class SeatEndings:
         ended = [(each.sitting, state.version + steps[what]) for each, state, what in judged if what in steps]
         await self._pool.free(ended)
         for license_id in {state.license_id for _, state, what in judged if what is Verdict.RESTORE}:
-            await self._loading.load(license_id)
+            await self._loading.load(license_id, afresh=True)
 
     async def _append(self, events: Sequence[Seat.SessionClosed]) -> None:
         if events:

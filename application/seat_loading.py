@@ -10,6 +10,7 @@ from uuid import UUID
 from application.license_document import license_document
 from application.seat_pool import SeatPool
 from application.store import Store
+from domain.errors import Unavailable
 from domain.license import License
 from domain.seat_pool import LicenseFacts, SeatState
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from adapters.seat_log import SeatLog
 
 _LOADED_AT_ONCE = 8
+_ATTEMPTS = 8
 
 
 class SeatLoading:
@@ -30,8 +32,13 @@ class SeatLoading:
         self._clock = clock
         self._under_way: dict[UUID, asyncio.Task[None]] = {}
 
-    async def load(self, license_id: UUID, at_least: int = 0) -> None:
-        """The licence and all its seats (at least to the number `at_least`); `NotFound` for an unknown licence."""
+    async def load(self, license_id: UUID, at_least: int = 0, *, afresh: bool = False) -> None:
+        """The licence and all its seats (at least to the number `at_least`); `NotFound` for an unknown licence.
+
+        With `afresh` the log is read from now on: a reading under way may have missed what the caller just met there.
+        """
+        if afresh and license_id in self._under_way:
+            await asyncio.wait([self._under_way[license_id]])
         task = self._under_way.get(license_id)
         if task is None:
             task = asyncio.create_task(self._load(license_id, at_least), name="seat-loading")
@@ -59,8 +66,12 @@ class SeatLoading:
         return LicenseFacts.of(license, now, document)
 
     async def _load(self, license_id: UUID, at_least: int) -> None:
-        facts, seats = await asyncio.to_thread(self._read, license_id, at_least)
-        await self._pool.learn(facts, seats)
+        for _ in range(_ATTEMPTS):
+            epoch = await self._pool.epoch(license_id)
+            facts, seats = await asyncio.to_thread(self._read, license_id, at_least)
+            if await self._pool.load(facts, seats, epoch):
+                return
+        raise Unavailable(retry_after=1)
 
     def _read(self, license_id: UUID, at_least: int) -> tuple[LicenseFacts, list[SeatState]]:
         facts = self.facts_of(license_id)

@@ -44,8 +44,17 @@ class SeatPool(Protocol):
     async def look(self, license_id: UUID) -> View | None:
         """The licence as it stands now; None when it is stale."""
 
-    async def learn(self, facts: LicenseFacts, seats: Sequence[SeatState] | None = None) -> None:
-        """Facts newer than those it has; with `seats` (all of them) the licence is not stale any more."""
+    async def learn(self, facts: LicenseFacts) -> None:
+        """Facts newer than those it has; does not make a stale licence usable."""
+
+    async def epoch(self, license_id: UUID) -> str:
+        """The time since the pool last lost this licence; asked for before the log is read for `load`."""
+
+    async def load(self, facts: LicenseFacts, seats: Sequence[SeatState], epoch: str) -> bool:
+        """All seats as the log has them: the licence is not stale any more. Of a seat the pool keeps what is newer.
+
+        False, and nothing is usable, when the pool lost the licence after `epoch` began: then what was read may be old.
+        """
 
     async def forget(self, license_id: UUID) -> None:
         """Makes the licence stale."""

@@ -145,7 +145,7 @@ class Seats:
             raise
         with suppress(Unavailable):  # granted all the same: the first heartbeat makes up for the mark
             if not await self._pool.record(sitting):
-                await self.loading.load(bid.license_id, at_least=sitting.seat)
+                await self.loading.load(bid.license_id, at_least=sitting.seat, afresh=True)
         return True
 
     async def _is_stored(self, sitting: Sitting, version: int) -> bool:
@@ -155,7 +155,7 @@ class Seats:
             return True
         if state.version < version:  # the pool is ahead of the log: the database was set back, nothing in it holds
             await self._pool.forget(sitting.license_id)
-        await self.loading.load(sitting.license_id, at_least=sitting.seat)
+        await self.loading.load(sitting.license_id, at_least=sitting.seat, afresh=True)
         return False
 
     def _acquired(self, bid: Bid, proposal: Proposal, allowance: Allowance | None) -> Acquired:
@@ -184,7 +184,7 @@ class Seats:
         claims = self._read(session_id, lease)
         sitting = Sitting(claims.lic, claims.seat, claims.sid)
         allowance = None
-        for _ in range(3):
+        for _ in range(_ATTEMPTS):
             renewal = await self._pool.renew(sitting, claims.fp, None if allowance else self._heartbeats)
             allowance = allowance or renewal.allowance
             match renewal.outcome:
@@ -196,14 +196,14 @@ class Seats:
                     await self._reseat(sitting, claims.ver)
                 case _:
                     raise ended(renewal, allowance)
-        raise SessionClosed(CloseReason.EXPIRED)
+        raise Unavailable(retry_after=1)  # never 410: the log did not say that the session ended
 
     async def _reseat(self, sitting: Sitting, version: int) -> None:
         """The pool does not know the session: says why it ended, or tells the pool of it."""
         end = await asyncio.to_thread(self._seat_log.event_at, sitting.license_id, sitting.seat, version + 1)
         if isinstance(end, Seat.SessionClosed):
             raise SessionClosed(end.reason)
-        await self.loading.load(sitting.license_id, at_least=sitting.seat)
+        await self.loading.load(sitting.license_id, at_least=sitting.seat, afresh=True)
 
     def _renewed(self, sitting: Sitting, claims: LeaseClaims, renewal: Renewal, allowance: Allowance | None) -> Renewed:
         assert renewal.terms and renewal.now and renewal.lease_ends

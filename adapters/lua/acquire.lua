@@ -39,7 +39,7 @@ local function seat(number, flag, of, version, former)
 end
 
 local number = redis.call('HGET', KEYS[2], holder)
-local flag, of, sits, version, former = read(number and redis.call('HGET', KEYS[3], number))
+local flag, of, sits, version, former, _ = read(number and redis.call('HGET', KEYS[3], number))
 if sits == holder then
     seat(number)
     return answer('seated', tonumber(number), version, of, flag == 'r' and 1 or 0, former)
@@ -56,7 +56,12 @@ if used < limit then
         if number then redis.call('HSET', KEYS[1], 'highest', number) end
     end
     if number then
-        version = (select(4, read(redis.call('HGET', KEYS[3], number))) or 0) + 1
+        flag, _, _, version = read(redis.call('HGET', KEYS[3], number))
+        if flag and flag ~= 'f' then  -- a part of the licence was lost: what is left contradicts itself
+            redis.call('HDEL', KEYS[1], 'loaded')
+            return answer('stale')
+        end
+        version = (version or 0) + 1
         seat(number, 'p', session, version)
         return answer('granted', tonumber(number), version, session)
     end

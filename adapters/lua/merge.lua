@@ -1,17 +1,21 @@
 -- Takes over what the log says of up to 500 seats. The log wins unless Redis knows a later version: a proposal under way,
 -- or the log was read a moment ago. An open session gets a full fresh lease.
---   KEYS[1] license   hash         `highest` seat number used
+--   KEYS[1] license   hash         `highest` seat number used, `epoch` (see epoch.lua)
 --   KEYS[2] holders   hash         holder -> seat number
 --   KEYS[3] seats     hash         seat number -> entry (see entry.lua)
 --   KEYS[4] leases    sorted set   seat number -> lease end (ms)
 --   KEYS[5] free      sorted set   free seat numbers
 --   KEYS[6] due       sorted set   <license>/<number> -> lease end (ms)
--- ARGV: clock offset (ms), lease (ms), license, then for each seat: number, version, session ('': free), holder
+-- ARGV: clock offset (ms), lease (ms), license, epoch, then for each seat: number, version, session ('': free), holder
+-- Answers 0, and does nothing, when the epoch is over.
+if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[4] then return 0 end
 local ends = clock(ARGV[1]) + ARGV[2]
 local highest = tonumber(redis.call('HGET', KEYS[1], 'highest') or 0)
 
 local function take_over(number, version, session, holder)
     local flag, known, known_holder, known_version = read(redis.call('HGET', KEYS[3], number))
+    if flag == 'f' then redis.call('ZADD', KEYS[5], number, number) end
+    if flag and flag ~= 'f' then redis.call('ZREM', KEYS[5], number) end
     if flag and known_version > version then return end
     if flag and known_version == version and known == session then
         if flag == 'p' or flag == 'P' then redis.call('HSET', KEYS[3], number, held('r', session, holder, version)) end
@@ -33,7 +37,7 @@ local function take_over(number, version, session, holder)
     end
 end
 
-for i = 4, #ARGV, 4 do
+for i = 5, #ARGV, 4 do
     take_over(ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3])
     highest = math.max(highest, tonumber(ARGV[i]))
 end

@@ -15,7 +15,9 @@ if tonumber(ARGV[5]) > 0 then
     allowed, left, back, wait = take(KEYS[5], now, tonumber(ARGV[5]), tonumber(ARGV[6]))
     if not allowed then return {'limited', now, 0, left, back, wait, ''} end
 end
-local flag, session, holder, version = read(redis.call('HGET', KEYS[2], ARGV[3]))
+local flag, session, holder, version, former = read(redis.call('HGET', KEYS[2], ARGV[3]))
+-- Too late: the seat is being given to another, and if that fails the lapsed session is closed all the same.
+if former == ARGV[2] then return {'closing', now, 0, left, back, wait, 'x'} end
 if session ~= ARGV[2] then return {'gone', now, 0, left, back, wait, ''} end
 if is_closing(flag) then return {'closing', now, 0, left, back, wait, flag} end
 if refusal then return {refusal, now, 0, left, back, wait, ''} end

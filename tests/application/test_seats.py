@@ -9,6 +9,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from eventsourcing.persistence import IntegrityError
 from redis import Redis
 
 from adapters.redis_seats import ASIDE, HOLD
@@ -567,6 +568,27 @@ def test_a_seat_far_above_the_others_is_found_by_its_own_heartbeat(world):
         assert (await acquire(seats, sold, 2)).used == 3
 
     world.with_seats(story)
+
+
+def test_the_log_refuses_a_session_that_opens_while_another_is_open(world):
+    """Whatever a pool proposes: the fence is in the database."""
+    sold = world.sell()
+    common = {"license_id": sold.id, "seat": 1, "now": world.clock.now(), "organization_id": uuid4()}
+    opening = {"fingerprint_digest": "d" * 43, "lease_seconds": 360}
+
+    async def story(seats: Seats) -> None:
+        await acquire(seats, sold, 1)
+        for event in (
+            Seat.SessionOpened.at(2, session_id=uuid4(), **opening, **common),
+            Seat.SessionClosed.at(3, session_id=uuid4(), reason=CloseReason.EXPIRED, **common),
+            Seat.SessionOpened.at(1, session_id=uuid4(), **opening, **common),
+            Seat.SessionOpened.at(5, session_id=uuid4(), **opening, **common),
+        ):
+            with pytest.raises(IntegrityError):
+                await seats._log.append([event], actor="", cause="")
+
+    world.with_seats(story)
+    assert world.check_log(10) == 1
 
 
 def test_a_database_that_was_set_back_heals(world):

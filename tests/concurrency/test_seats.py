@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import pytest
 from redis import Redis
 
 from application.seats import Acquired, Seats
-from domain.errors import SeatsExhausted, SessionClosed
+from domain.errors import SeatsExhausted, SessionClosed, Unavailable
 from tests.seat_world import LEASE, World, acquire, outcome
 
 PROCESSES = 3
 ROUNDS = 6
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -126,34 +128,45 @@ def test_a_burst_on_lapsed_seats_closes_each_session_once(world):
     assert len(closed) == 10 and {each[3] for each in closed} == {"expired"}
 
 
-@pytest.mark.parametrize("seed", range(3))
+async def insist(ask: Callable[..., Awaitable[T]], *what: Any) -> T:
+    """As a client does: what is unavailable for a moment is asked again."""
+    while True:
+        try:
+            return await ask(*what)
+        except Unavailable:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("seed", range(6))
 def test_a_client_that_renews_in_time_never_loses_its_seat(world, redis: Redis, seed):
-    """Forty clients come and go on ten seats, Redis is flushed again and again, reapers run."""
+    """Forty clients come and go on ten seats, Redis is flushed every few milliseconds, reapers run."""
     sold = world.sell(seats=10)
-    counted = {"sat": 0, "lost": 0}
+    counted = {"sat": 0, "beats": 0}
 
     async def client(number: int, processes: list[Seats]) -> None:
         dice = random.Random(seed * 1000 + number)
         for _ in range(4):
             try:
-                sat = await acquire(dice.choice(processes), sold, number)
+                sat = await insist(acquire, dice.choice(processes), sold, number)
             except SeatsExhausted:
                 await asyncio.sleep(dice.uniform(0.01, 0.05))
                 continue
             counted["sat"] += 1
-            lease = sat.lease
-            for _ in range(dice.randrange(4)):
-                await asyncio.sleep(dice.uniform(0, 0.02))
-                try:
-                    lease = (await dice.choice(processes).heartbeat(sat.session_id, lease)).lease
-                except SessionClosed:
-                    counted["lost"] += 1
-            if dice.random() < 0.8:
-                await dice.choice(processes).release(sat.session_id, lease)
+            await sit(sat, dice, processes)
+
+    async def sit(sat: Acquired, dice: random.Random, processes: list[Seats]) -> None:
+        lease = sat.lease
+        for _ in range(dice.randrange(4)):
+            await asyncio.sleep(dice.uniform(0, 0.02))
+            lease = (await insist(dice.choice(processes).heartbeat, sat.session_id, lease)).lease
+            counted["beats"] += 1
+        if dice.random() < 0.8:
+            await insist(dice.choice(processes).release, sat.session_id, lease)
 
     async def trouble(processes: list[Seats]) -> None:
-        for n in range(12):
-            await asyncio.sleep(0.03)
+        dice = random.Random(seed)
+        for n in range(20):
+            await asyncio.sleep(dice.uniform(0.003, 0.03))
             await asyncio.to_thread(redis.flushall)
             await processes[n % PROCESSES].endings.expire_lapsed()
 
@@ -162,5 +175,4 @@ def test_a_client_that_renews_in_time_never_loses_its_seat(world, redis: Redis, 
 
     in_processes(world, story)
     world.check_log(10)
-    assert counted["sat"] > 20
-    assert counted["lost"] == 0
+    assert counted["sat"] > 20 and counted["beats"] > 20

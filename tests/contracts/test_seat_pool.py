@@ -41,7 +41,7 @@ class Told:
         return LicenseFacts(license_id=self.license_id, version=version, limit=limit, terms=terms, **common | changed)
 
     async def know(self, *seats: SeatState, **facts: Any) -> None:
-        await self.pool.learn(self.facts(**facts), list(seats))
+        assert await self.pool.load(self.facts(**facts), seats, await self.pool.epoch(self.license_id))
 
     async def bid(self, machine: int, rate: Rate | None = None, session_id: UUID | None = None) -> Proposal:
         holder = fingerprint_digest(f"machine-{machine}")
@@ -223,7 +223,11 @@ def test_a_late_heartbeat_does_not_get_back_a_seat_that_was_given_to_another(tel
         await told.know(limit=1)
         sitting = await told.seat(1)
         told.pass_time(LEASE + MOMENT)
-        assert (await told.bid(2)).outcome is Outcome.GRANTED
+        successor = await told.bid(2)
+        assert successor.outcome is Outcome.GRANTED and successor.session_id
+        ended = await told.beat(sitting)
+        assert (ended.outcome, ended.reason) == (Outcome.CLOSING, CloseReason.EXPIRED)
+        await told.pool.record(Sitting(told.license_id, 1, successor.session_id))
         assert (await told.beat(sitting)).outcome is Outcome.GONE
 
     tell(story)
@@ -455,6 +459,37 @@ def test_more_seats_than_one_call_takes_can_be_loaded(tell):
         await told.know(*seats, limit=1203)
         last = await told.bid(5000)
         assert (last.seat, last.used) == (1203, 1203)
+
+    tell(story)
+
+
+def test_what_was_read_before_the_pool_lost_the_licence_is_not_taken(tell):
+    async def story(told: Told) -> None:
+        state = told.open_in_log(1)
+        epoch = await told.pool.epoch(told.license_id)
+        assert await told.pool.epoch(told.license_id) == epoch
+        await told.pool.forget(told.license_id)
+        assert not await told.pool.load(told.facts(), [state], epoch)
+        assert not await told.pool.load(told.facts(), [], epoch)
+        assert (await told.bid(1)).outcome is Outcome.STALE
+        await told.know(SeatState(told.license_id, 1, 2))
+        assert (await told.bid(1)).version == 3
+
+    tell(story)
+
+
+def test_a_seat_freed_before_the_others_were_loaded_is_given_out_once(tell):
+    async def story(told: Told) -> None:
+        session_id = uuid4()
+        await told.pool.free([(Sitting(told.license_id, 3, session_id), 2)])
+        await told.know(SeatState(told.license_id, 1, 0))
+        taken = [await told.bid(machine) for machine in range(4)]
+        assert [(each.outcome, each.seat, each.version) for each in taken[:3]] == [
+            (Outcome.GRANTED, 1, 1),
+            (Outcome.GRANTED, 2, 1),
+            (Outcome.GRANTED, 3, 3),
+        ]
+        assert taken[3].outcome is Outcome.EXHAUSTED
 
     tell(story)
 
