@@ -7,7 +7,8 @@ import sys
 
 import typer
 
-from scripts.commands import processes
+from scripts.commands import api_keys, catalog, doctor, events, licenses, processes, projections, provider_events
+from scripts.commands import signing_keys as keys
 
 app = typer.Typer(
     name="usher",
@@ -17,8 +18,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (processes.app,):
+for commands in (processes.app, doctor.app):
     app.registered_commands += commands.registered_commands
+for name, commands in {
+    "catalog": catalog.app,
+    "license": licenses.app,
+    "events": events.app,
+    "projections": projections.app,
+    "provider-events": provider_events.app,
+    "keys": keys.app,
+    "api-keys": api_keys.app,
+}.items():
+    app.add_typer(commands, name=name, no_args_is_help=True)
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from adapters.settings import Settings
 
 Data = Annotated[
-    Optional[Path],  # noqa: UP045 - typer reads the annotation at run time
+    Path | None,
     typer.Option("--data", metavar="DIR", help="The engine's data directory (USHER_DATA_DIR).", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]

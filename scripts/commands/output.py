@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 Say = Callable[[int, int], None]
+_WIDE = 400
+"""Letters in a line when nobody's terminal limits it: one row stays one line for `grep`."""
+SayStep = Callable[[str, int, int], None]
 
 
 def answer(value: object, as_json: bool, show: Callable[[Any], None]) -> None:
@@ -41,7 +44,7 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], *, empty: s
         shown.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
         shown.add_row(*(Text(cell(row[name])) for name in names))
-    Console(soft_wrap=not sys.stdout.isatty()).print(shown)
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(shown)
 
 
 def fields(values: Mapping[str, Any]) -> None:
@@ -65,12 +68,19 @@ def cell(value: object) -> str:
 @contextmanager
 def progress(what: str) -> Iterator[Say]:
     """A bar on a terminal, nothing elsewhere; is told (done, of)."""
+    with progress_in_steps() as say:
+        yield lambda done, of: say(what, done, of)
+
+
+@contextmanager
+def progress_in_steps() -> Iterator[SayStep]:
+    """The same for work in several steps; is told (what is being done, done, of)."""
     if not sys.stderr.isatty():
-        yield lambda done, of: None
+        yield lambda what, done, of: None
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+        task = bar.add_task("", total=None)
+        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)

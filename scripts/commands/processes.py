@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,8 +12,8 @@ from scripts.commands.output import answer, progress
 
 app = typer.Typer()
 
-Host = Annotated[Optional[str], typer.Option(help="Address to listen on (USHER_HOST).", show_default="127.0.0.1")]  # noqa: UP045
-Port = Annotated[Optional[int], typer.Option(min=1, max=65535, help="Port (USHER_PORT).", show_default="8000")]  # noqa: UP045
+Host = Annotated[str | None, typer.Option(help="Address to listen on (USHER_HOST).", show_default="127.0.0.1")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port (USHER_PORT).", show_default="8000")]
 
 
 @app.command()
