@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from adapters import catalog_file
@@ -13,6 +13,7 @@ from adapters.event_recorder import EventRecorder
 from adapters.group_commit import GroupCommit
 from adapters.infrastructure import Infrastructure, required
 from adapters.license_file import build_license_file
+from adapters.log_scan import LogScan
 from adapters.notice_post import NoticePost
 from adapters.redis_line import RedisLine
 from adapters.redis_seats import RedisSeats
@@ -20,6 +21,7 @@ from adapters.seat_log import SeatLog
 from adapters.settings import Settings
 from adapters.signing_key import Algorithm
 from adapters.stripe_gateway import StripeGateway
+from adapters.verification_records import VerificationRecords
 from application.api_keys import ApiKeys
 from application.billing import Billing
 from application.billing_accounts import BillingAccounts
@@ -27,6 +29,7 @@ from application.billing_rules import BillingRules
 from application.catalog import Catalog
 from application.entitling import Entitling
 from application.errands import Errands
+from application.history import History
 from application.license_guard import LicenseGuard
 from application.license_keys import LicenseKeys
 from application.licenses import Licenses
@@ -40,7 +43,11 @@ from application.seats import Seats
 from application.store import Store
 from application.users import Users
 from application.validation import Validation
+from application.verification import Verification
 from application.work import Works
+from projections.all import read_models
+from projections.audit import list_events
+from projections.comparison import compare as compare_read_models
 
 
 class Services(Infrastructure):
@@ -187,6 +194,24 @@ class Services(Infrastructure):
         post = NoticePost(self.mailer, self.clock)
         claims = PurchaseClaims(self.store, self.personal_data, self.billing_accounts, self.works)
         return Errands(self.store, self.outbox, self.notices, post, claims, self.seat_work, self.clock)
+
+    # what happened, and whether it is whole
+
+    @cached_property
+    def history(self) -> History:
+        return History(LogScan(self.database), self.codec, self._audit_index, self.clock)
+
+    def _audit_index(self, **asked: Any) -> list[dict[str, Any]]:
+        with self.database.connection() as connection:
+            return list_events(connection, **asked)
+
+    @cached_property
+    def verification(self) -> Verification:
+        compare = partial(
+            compare_read_models, required(self.settings.database_url), self.codec.to_domain_event, read_models()
+        )
+        records = VerificationRecords(self.database)
+        return Verification(LogScan(self.database), self.codec, compare, records, self.clock)
 
 
 def build(settings: Settings) -> Services:

@@ -16,6 +16,7 @@ from starlette.types import Lifespan
 
 from api import (
     api_keys,
+    audit,
     catalog,
     errors,
     health,
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalog.router,
     provider_events.router,
     overview.router,
+    audit.router,
     sandbox.router,
 )
 HOT: tuple[BaseRoute, ...] = (*seats.routes(BASE), *validation.routes(BASE), *webhooks.routes(BASE))

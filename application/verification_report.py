@@ -1,0 +1,61 @@
+"""What a verification found: the counts for programs, the findings for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+MOST_FINDINGS = 100
+
+
+class Damage(StrEnum):
+    """The kinds of damage that are counted."""
+
+    UNDECODABLE = "undecodable"  # an event that cannot be read, or a stream that its events do not add up to
+    SEAT_CONFLICT = "seat_conflicts"
+    OVER_LIMIT = "over_limit"
+    READ_MODEL = "read_model_differences"
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong; `position` and `stream_id` when it is about one event."""
+
+    kind: Damage
+    text: str
+    position: int | None = None
+    stream_id: UUID | None = None
+
+
+@dataclass
+class Report:
+    """`findings` are the first hundred; `counts` counts them all. `events` and `streams` are those of the log."""
+
+    events: int = 0
+    streams: int = 0
+    damage: dict[Damage, int] = field(default_factory=lambda: dict.fromkeys(Damage, 0))
+    findings: list[Finding] = field(default_factory=list)
+
+    def found(
+        self,
+        kind: Damage,
+        text: str,
+        *,
+        position: int | None = None,
+        stream_id: UUID | None = None,
+        times: int = 1,
+    ) -> None:
+        self.damage[kind] += times
+        if len(self.findings) < MOST_FINDINGS:
+            self.findings.append(Finding(kind, text, position, stream_id))
+
+    @property
+    def ok(self) -> bool:
+        return not any(self.damage.values())
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """`{"events", "streams", "undecodable", "seat_conflicts", "over_limit", "read_model_differences", "ok"}`."""
+        damage = {kind.value: times for kind, times in self.damage.items()}
+        return {"events": self.events, "streams": self.streams, **damage, "ok": self.ok}
