@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from domain.seat import Seat
-from projections.listing import Row, page
+from projections.listing import Row, page, select
 from projections.log import Recorded
 from projections.read_model import Handler, ReadModel, Statement
 
@@ -113,11 +113,19 @@ def list_sessions(
     return page(connection, _LIST, conditions, order="s.position desc", limit=limit)
 
 
+_USED = """
+    select (select coalesce(sum(taken), 0) from seats_taken where license_id = %(license_id)s) + (
+        select coalesce(sum(case topic when 'seat.session_opened' then 1 else -1 end), 0) from stored_events
+        where notification_id > (select position from follower_positions where name = 'seats')
+            and topic in ('seat.session_opened', 'seat.session_closed')
+            and state->>'license_id' = %(license_id)s::text
+    ) as used"""
+
+
 def seats_used(connection: psycopg.Connection[Any], license_id: UUID) -> int:
-    """How many sit on a licence."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        found = cursor.execute("select taken from seats_taken where license_id = %s", (license_id,)).fetchone()
-        return found[0] if found else 0
+    """How many sit on a licence at this moment: the read model, and what it has not read of the log yet."""
+    (found,) = select(connection, _USED, {"license_id": license_id})
+    return int(found["used"])
 
 
 def occupied(connection: psycopg.Connection[Any]) -> list[UUID]:

@@ -15,6 +15,7 @@ from projections.all import read_models
 from projections.follower import Followers, connect
 from projections.positions import prepare
 from tests.api.people_engine import Client, people_engine
+from tests.api.shop import Shop
 
 
 class Member(NamedTuple):
@@ -77,3 +78,9 @@ def ann(services, client) -> Member:
 def bob(services, client) -> Member:
     """Somebody of another organization."""
     return member(services, client, "bob")
+
+
+@pytest.fixture
+def shop(services) -> Shop:
+    """With CODITECT on sale."""
+    return Shop(services)
