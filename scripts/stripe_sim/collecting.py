@@ -16,7 +16,9 @@ UNPAID_STATUSES = ("past_due", "unpaid", "incomplete")
 
 
 class Collecting(Selling):
-    """Verbs about invoices that are open."""
+    """Verbs about invoices that are open. `retries` can be set: a vendor may choose a retry schedule of its own."""
+
+    retries: Sequence[timedelta] = RETRIES
 
     @verb
     def fail_again(self, invoice: str) -> None:
@@ -117,8 +119,8 @@ class Collecting(Selling):
         with self._changing(invoice, "invoice.updated", "invoice.payment_failed"):
             attempt = invoice["attempt_count"] = invoice["attempt_count"] + 1
             invoice["attempted"] = True
-            retry = RETRIES[attempt - 1] if attempt <= len(RETRIES) and subscription["status"] != "incomplete" else None
-            invoice["next_payment_attempt"] = self.at + int(retry.total_seconds()) if retry else None
+            planned = () if subscription["status"] == "incomplete" else self.retries[attempt - 1 :]
+            invoice["next_payment_attempt"] = self.at + int(planned[0].total_seconds()) if planned else None
         if subscription["status"] == "active" and subscription["latest_invoice"] == invoice["id"]:
             with self._changing(subscription, "customer.subscription.updated"):
                 subscription["status"] = "past_due"
