@@ -119,7 +119,11 @@ def list_events(
     )
 
 
-@router.get("/export", responses={200: {"content": {"application/x-ndjson": {}, "text/csv": {}}}})
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={200: {"description": "The events", "content": {"application/x-ndjson": {}, "text/csv": {}}}},
+)
 def export_events(
     format: ExportFormat = ExportFormat.JSONL,
     filters: Filters = Depends(filters_of),

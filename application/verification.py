@@ -128,9 +128,9 @@ class Verification:
             report.found(Damage.READ_MODEL, f"the read models could not be built anew: {reason}", times=times)
             return
         for each in differences:
-            text = f"table {each.table} lacks {each.missing} rows of the log and has {each.surplus} others"
+            text = f"table {each.table}: {each.missing} rows of the log missing, {each.surplus} not of the log"
             times = max(each.missing, each.surplus)  # a row that says something else is on both sides
-            report.found(Damage.READ_MODEL, f"{text}, such as {each.example}", times=times)
+            report.found(Damage.READ_MODEL, f"{text} ({each.example})", times=times)
 
 
 class _Told:
