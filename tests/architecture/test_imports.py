@@ -164,7 +164,6 @@ def test_no_file_is_longer_than_a_person_wants_to_read():
         ("adapters/clock.py", "from application.store import Store"),
         ("adapters/clock.py", "from tests.conftest import settings"),
         ("api/seats.py", "from adapters.bootstrap import Services"),
-        
         ("workers/tasks.py", "from adapters import database"),
         ("sdk/client.py", "from domain.lease import Lease"),
     ],
