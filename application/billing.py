@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
@@ -131,6 +132,8 @@ class Billing:
             self._apply(event, fact)
         except ParentUnknown as still:
             self._defer(event, still.reference)
+            with suppress(ParentUnknown):  # one that arrived just before our note was there has not woken us
+                self._apply(event, fact)
 
     def _defer(self, event: ProviderEvent, reference: str) -> None:
         log.info("provider_event.deferred", provider_event_id=str(event.id), waiting_for=reference)

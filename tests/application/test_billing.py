@@ -191,6 +191,22 @@ def test_an_invoice_whose_subscription_is_unknown_waits_and_is_woken(engine, str
     assert engine.event(invoices[0]).status is EventStatus.PROCESSED
 
 
+def test_an_invoice_whose_subscription_arrives_while_it_lies_down_to_wait_is_not_forgotten(engine, stripe):
+    bought(stripe)
+    invoices = [e for e in stripe.events if e["type"] == "invoice.paid"]
+    others = [e for e in stripe.events if e["type"] != "invoice.paid"]
+    defer = engine.services.billing._defer
+
+    def too_late(event: ProviderEvent, reference: str) -> None:
+        engine.services.billing._defer = defer
+        engine.feed(others)  # another worker is through with them before our note is there
+        defer(event, reference)
+
+    engine.services.billing._defer = too_late
+    engine.feed(invoices)
+    assert engine.event(invoices[0]).status is EventStatus.PROCESSED
+
+
 def test_an_unknown_price_waits_until_the_catalogue_knows_it(engine):
     stripe = StripeAccount(seed=1, now=START)
     stripe.price("price_other", amount=100)
