@@ -26,6 +26,7 @@ at_root = APIRouter(include_in_schema=False, dependencies=[Depends(sandbox_only)
 _SHOWN = 50
 _STYLE = """
 * { box-sizing: border-box; }
+html { color-scheme: light dark; }
 body { margin: 0; height: 100vh; display: grid; grid-template: auto 1fr / minmax(16rem, 24rem) 1fr;
   font: .9375rem/1.5 system-ui, sans-serif; color: #1c1e26; background: #f4f5f8; }
 a { color: #2447c8; }
@@ -84,13 +85,13 @@ _MAIL_POLICY = (
 
 @at_root.get("/sandbox/mails")
 def mails_page(
-    to: Recipient | None = Query(None),
+    to: Literal[""] | Recipient | None = Query(None),
     mail: UUID | None = Query(None),
     after: UUID | None = Query(None),
     services: Services = Depends(services_of),
 ) -> HTMLResponse:
     """The caught mails, newest first, and one of them opened: the chosen one, else the newest."""
-    found = services.mailer.caught(_SHOWN + 1, to, after)
+    found = services.mailer.caught(_SHOWN + 1, to or None, after)
     opened = services.mailer.caught_mail(mail) if mail else next(iter(found), None)
     content = _list(found, opened, to, after) + f"<main>{_opened(opened) if opened else _NOTHING}</main>"
     return HTMLResponse(_page(content, to), 200, {"Content-Security-Policy": _PAGE_POLICY})
@@ -161,5 +162,5 @@ def _when(mail: CaughtMail) -> str:
 
 
 def _address(**chosen: object) -> str:
-    query = urlencode({name: value for name, value in chosen.items() if value is not None})
+    query = urlencode({name: value for name, value in chosen.items() if value})
     return escape(f"/sandbox/mails?{query}")
