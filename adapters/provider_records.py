@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from adapters.database import Database, Row
@@ -64,13 +64,16 @@ class ProviderRecords:
         )
         return [row["invoice"] for row in found]
 
-    def unprocessed(self, *, received_before: datetime, limit: int) -> list[UUID]:
-        """Events that were received and that no worker has finished, from the log itself, oldest first."""
+    def unprocessed(
+        self, *, received_before: datetime, limit: int, received_after: datetime | None = None
+    ) -> list[UUID]:
+        """Events that were received and that no worker has finished, from the log itself, oldest first. Without
+        `received_after` every webhook that was ever kept is looked at."""
         found = self._database.fetch_all(
-            "select provider_event_id from provider_payloads p where received_at < %s and not exists ("
-            " select from stored_events e where e.originator_id = p.provider_event_id"
+            "select provider_event_id from provider_payloads p where received_at < %s and received_at >= %s"
+            " and not exists (select from stored_events e where e.originator_id = p.provider_event_id"
             " and e.topic in ('provider_event.processed', 'provider_event.ignored'))"
             " order by received_at limit %s",
-            (received_before, limit),
+            (received_before, received_after or datetime.min.replace(tzinfo=UTC), limit),
         )
         return [row["provider_event_id"] for row in found]

@@ -31,6 +31,7 @@ class TaskQueue:
 
     def __init__(self, broker: dramatiq.Broker) -> None:
         self.broker = broker
+        self._is_away = False
         broker.declare_queue(QUEUE)
 
     def process_provider_event(self, provider_event_id: UUID) -> None:
@@ -48,8 +49,13 @@ class TaskQueue:
         )
         try:
             self.broker.enqueue(message)
+            self._is_away = False
         except Exception as error:  # brokers raise their own; the sweep makes up for what is not sent now
-            log.warning("task.not_sent", actor=actor, error=type(error).__name__)
+            if not self._is_away:  # said once, however long it lasts
+                log.warning("task.not_sent", actor=actor, error=type(error).__name__)
+            self._is_away = True
 
     def close(self) -> None:
         self.broker.close()
+        if isinstance(self.broker, RedisBroker):  # whose own close leaves the connections open
+            self.broker.client.connection_pool.disconnect()

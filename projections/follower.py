@@ -1,9 +1,9 @@
 """The one loop: read a batch after the position, apply all of it, save the position, one transaction.
 
 A consumer whose event cannot be handled stops there, says so in `follower_positions.error`, and is tried again with
-growing pauses (at once when somebody empties that column); its position does not move and the other consumers run on.
-Any number of processes may run the same consumers: the position's row is locked while one works, the others pass by,
-and take over when it dies.
+growing pauses (at once when somebody empties that column; every two seconds when what it needs is away); its position
+does not move and the other consumers run on. Any number of processes may run the same consumers: the position's row is
+locked while one works, the others pass by, and take over when it dies.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from typing import Any
 import psycopg
 import structlog
 
+from domain.errors import Unavailable
 from projections.log import Decode, LogReader, Recorded, head
 from projections.positions import NeedsRebuild, Place, is_stale, places, register
 from projections.read_model import Consumer
 
 log = structlog.get_logger()
 
-_POLL = 2.0
-"""Seconds to wait at most when no notification arrives."""
+_POLL = 0.5
+"""Seconds to wait at most when no notification arrives, and so to stop."""
 _LONGEST_PAUSE = 60.0
+_AWAY_PAUSE = 2.0
 
 
 class Followers:
@@ -39,14 +41,18 @@ class Followers:
 
     def run(self, stop: threading.Event, *, beat: Callable[[], None] = lambda: None) -> None:
         """Follows until `stop` is set; `beat` is called every round, for liveness."""
+        is_away = False
         while not stop.is_set():
             try:
                 with connect(self._url) as connection:
                     register(connection, self._consumers)
                     connection.execute("listen usher_log")
+                    is_away = False
                     self._follow(connection, stop, beat)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                log.warning("followers.database_away", error=type(error).__name__)
+                if not is_away:  # said once, however long it lasts
+                    log.warning("followers.database_away", error=type(error).__name__)
+                is_away = True
                 stop.wait(0.5)
 
     def _follow(self, connection: psycopg.Connection[Any], stop: threading.Event, beat: Callable[[], None]) -> None:
@@ -103,13 +109,15 @@ class Followers:
 
     def _stopped(self, connection: psycopg.Connection[Any], consumer: Consumer, error: Exception) -> None:
         _, last = self._pauses.get(consumer.name, (0.0, 0.5))
-        pause = min(last * 2, _LONGEST_PAUSE)
+        is_known_away = isinstance(error, Unavailable) and consumer.name in self._pauses
+        pause = min(last * 2, _AWAY_PAUSE if isinstance(error, Unavailable) else _LONGEST_PAUSE)
         self._pauses[consumer.name] = (time.monotonic() + pause, pause)
         reason = f"{type(error).__name__}: {error}"[:2000].replace("\0", "")
         connection.execute(
             "update follower_positions set error = %s, failed_at = now() where name = %s", (reason, consumer.name)
         )
-        log.error("follower.stopped", follower=consumer.name, error=type(error).__name__, retry_in=pause)
+        if not is_known_away:
+            log.error("follower.stopped", follower=consumer.name, error=type(error).__name__, retry_in=pause)
 
 
 def connect(url: str, *, schema: str | None = None) -> psycopg.Connection[Any]:

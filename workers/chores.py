@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 import structlog
 
 from application.attribution import acting
 from domain.errors import Unavailable
 from projections.deadlines import Deadline, due
+from projections.provider_events import unprocessed
 from projections.seats import occupied
 from workers.patience import Patience
+from workers.timetable import Chore
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -21,22 +23,16 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _HINT_LOST = timedelta(seconds=5)
+_LATEST = timedelta(hours=1)
 _MOST = 5_000
 """Of one kind looked at in one go."""
 _AT_ONCE = 100
 """Deadlines settled in one go: about a second, in which no other chore is done."""
 
 
-class Chore(NamedTuple):
-    """Done every so many seconds by the process that leads."""
-
-    every: float
-    do: Callable[[], object]
-
-
 def chores(services: Services) -> list[Chore]:
     """All of them; each is idempotent and may be left in the middle."""
-    deadlines, webhooks, errands = Patience[Deadline](), Patience[object](), Patience[object](first=10.0)
+    deadlines, webhooks, errands = Patience[Deadline](), Patience[UUID](), Patience[UUID](first=10.0)
 
     def settle_deadlines() -> None:
         with services.database.connection() as connection:
@@ -45,9 +41,7 @@ def chores(services: Services) -> list[Chore]:
             _settle(services, deadline)
 
     def sweep_webhooks() -> None:
-        before = services.clock.now() - _HINT_LOST
-        found = services.provider_records.unprocessed(received_before=before, limit=_MOST)
-        for id in webhooks.due(found, time.monotonic()):
+        for id in webhooks.due(_open_webhooks(services), time.monotonic()):
             services.task_queue.process_provider_event(id)
 
     def sweep_errands() -> None:
@@ -72,6 +66,15 @@ def chores(services: Services) -> list[Chore]:
         Chore(60, services.mailer.report_lost),
         Chore(3600, purge),
     ]
+
+
+def _open_webhooks(services: Services) -> set[UUID]:
+    """The read model knows all of them, but only up to where it stands; the log is asked for the latest."""
+    before = services.clock.now() - _HINT_LOST
+    with services.database.connection() as connection:
+        known = {row["provider_event_id"] for row in unprocessed(connection, before=before, limit=_MOST)}
+    latest = services.provider_records.unprocessed(received_before=before, received_after=before - _LATEST, limit=_MOST)
+    return known.union(latest)
 
 
 def _settle(services: Services, deadline: Deadline) -> None:

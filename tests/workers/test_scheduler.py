@@ -1,0 +1,94 @@
+"""What comes up with time is done by one process, and by another when that one is gone."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from domain.license import Status
+from tests.workers.conftest import until
+from workers import projector, scheduler
+
+
+@pytest.fixture
+def issue(services, organization):
+    def issue():
+        end = services.clock.now() + timedelta(days=1)
+        return services.licenses.issue(organization.id, "pro", seats=None, expires_at=end).license.id
+
+    return issue
+
+
+def is_expired(services, license_id) -> bool:
+    """Recorded, not only due."""
+    events = services.store.events.get(license_id)
+    return any(event.topic() == "license.expired" for event in events)
+
+
+def test_a_licence_whose_time_has_come_expires_also_when_nobody_was_there_for_a_week(services, processes, issue):
+    license_id = issue()
+    services.clock.advance(timedelta(days=8))
+    processes.start(projector, scheduler)
+    until(lambda: is_expired(services, license_id))
+    assert services.licenses.fetch(license_id).status(services.clock.now()) is Status.EXPIRED
+
+
+def test_a_deadline_that_cannot_be_settled_keeps_no_other_from_it(services, processes, issue, monkeypatch):
+    broken, good = issue(), issue()
+    expire = services.licenses.expire
+
+    def failing(license_id):
+        if license_id == broken:
+            raise KeyError("a fault of ours")
+        return expire(license_id)
+
+    monkeypatch.setattr(services.licenses, "expire", failing)
+    services.clock.advance(timedelta(days=2))
+    processes.start(projector, scheduler)
+    until(lambda: is_expired(services, good))
+    assert not is_expired(services, broken)
+
+
+def test_one_leads_and_another_takes_over_when_it_is_gone(services, processes, issue):
+    with psycopg.connect(services.database.url, autocommit=True) as leader:
+        leader.execute("select pg_advisory_lock(%s)", (scheduler.LEADS,))
+        license_id = issue()
+        services.clock.advance(timedelta(days=2))
+        processes.start(projector, scheduler)
+        until(lambda: {"projector", "scheduler"} <= services.process_beats.alive().keys())
+        until(lambda: services.database.fetch_one("select from deadlines") is not None)
+        assert not is_expired(services, license_id)
+    until(lambda: is_expired(services, license_id))
+
+
+def test_a_lost_connection_is_made_again(services, processes, issue):
+    processes.start(projector, scheduler)
+    until(lambda: leader_of(services) is not None)
+    services.database.execute("select pg_terminate_backend(%s)", (leader_of(services),))
+    license_id = issue()
+    services.clock.advance(timedelta(days=2))
+    until(lambda: is_expired(services, license_id))
+
+
+def test_sessions_that_the_pool_has_lost_are_brought_back(services, processes, issue, redis):
+    license_id = issue()
+    services.seat_work.publish(license_id)
+    services.database.execute("insert into seats_taken (license_id, taken) values (%s, 1)", (license_id,))
+    redis.flushall()
+    processes.start(scheduler)
+    until(lambda: any(license_id.hex.encode() in key for key in redis.scan_iter()))
+
+
+def leader_of(services) -> int | None:
+    sql = "select pid from pg_locks where locktype = 'advisory' and objid = %s and granted"
+    found = services.database.fetch_one(sql, (scheduler.LEADS & 0xFFFFFFFF,))
+    return found["pid"] if found else None
+
+
+def test_it_stops_when_it_is_told_to(processes):
+    stop = processes.start(scheduler)
+    stop()
+    assert not [thread for thread in threading.enumerate() if thread.name == "workers.scheduler"]
