@@ -14,6 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 from starlette.types import Scope
 
+from api.app import BASE
 from api.health import FOLLOWERS, PROCESSES
 from api.middleware import access_log
 from domain.errors import Unavailable
@@ -77,9 +78,10 @@ def _route(scope: Scope) -> str:
     endpoint = scope.get("endpoint")
     if endpoint is None:
         return "none"
-    if "route" in scope:
-        return str(scope["route"].path)
-    return next(route.path for route in scope["app"].routes if getattr(route, "endpoint", None) is endpoint)
+    if "route" not in scope:  # a raw route
+        return next(route.path for route in scope["app"].routes if getattr(route, "endpoint", None) is endpoint)
+    below = scope["path"].startswith(f"{BASE}/")  # an included router's routes do not know where they were put
+    return f"{BASE}{scope['route'].path}" if below else str(scope["route"].path)
 
 
 class EngineState:
