@@ -23,7 +23,8 @@ from scripts.story.working import one_goes_silent, thirty_ask_for_ten, valkey_di
 
 def main() -> int:
     """Whatever happens, the engine is stopped and its data removed."""
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     page = Page()
     with tempfile.TemporaryDirectory(prefix="usher-story-", ignore_cleanup_errors=True) as folder:
         engine = Engine(Path(folder))
@@ -50,11 +51,19 @@ def _told(engine: Engine, page: Page) -> int:
     except KeyboardInterrupt:
         page.end("Stopped. The engine is being shut down.")
         return 130
+    except BrokenPipeError:
+        _read_no_more()
+        return 1
     except Exception as error:
         what = str(error) if isinstance(error, StoryBroken) else f"{type(error).__name__}: {error}"
         page.broke(what, engine.last_words())
         return 1
     return 0
+
+
+def _read_no_more() -> None:
+    """Whoever read us has gone; what is still printed must not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _tell(engine: Engine, page: Page) -> None:

@@ -34,8 +34,8 @@ async def _as_it_was(story: Story, key: str) -> int:
     check(now["state"]["status"] == "active" and now["version"] > past["version"], "today it is active")
     version: int = now["version"]
     story.page.say(
-        f"“What did this licence look like last Tuesday?” — {day(tuesday)}: version {past['version']} of"
-        f" {version}, [bold]{past['state']['status']}[/] until"
+        "With a key that reads the audit and nothing else: “What did this licence look like last Tuesday?”"
+        f" {day(tuesday)}: version {past['version']} of {version}, [bold]{past['state']['status']}[/] until"
         f" {day(datetime.fromisoformat(past['state']['grace_ends_at']))}, {SEATS} seats. “And how did it get there?”"
     )
     return version

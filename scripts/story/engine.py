@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import secrets
@@ -20,6 +21,7 @@ import psutil
 USHER = Path(sys.executable).with_name("usher")
 READY_WITHIN = 60.0
 STOP_WITHIN = 40.0
+_PR_SET_PDEATHSIG = 1
 
 
 class StoryBroken(Exception):
@@ -50,7 +52,13 @@ class Engine:
         command = [USHER, "up", "--port", str(self.port), "--data", self.data_dir]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                command, cwd=self.folder, env=self._environment(), stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=self.folder,
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
         deadline = time.monotonic() + READY_WITHIN
         while not self._is_ready():
@@ -118,6 +126,12 @@ class Engine:
             "USHER_STRIPE_WEBHOOK_SECRET": self.webhook_secret,
             "PYTHONUNBUFFERED": "1",
         }
+
+
+def _end_with_parent() -> None:
+    """In the child: a story that is killed without a chance to clean up takes its engine along."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_port() -> int:
