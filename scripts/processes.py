@@ -16,7 +16,6 @@ from adapters import logs
 from adapters.bootstrap import Services, build
 from adapters.migrate import migrate, missing
 from adapters.settings import Settings
-from domain.errors import Unavailable
 from projections.all import read_models
 from projections.rebuild import rebuild_outdated
 
@@ -94,11 +93,11 @@ def _ensure_keys(services: Services) -> None:
 
 
 def _wait_for_database(services: Services, stop: threading.Event) -> None:
-    said = False
+    is_said = False
     while not stop.is_set():
-        with suppress(Unavailable):
-            return services.database.ping()
-        if not said:
+        with suppress(psycopg.OperationalError):
+            return psycopg.connect(services.database.url, connect_timeout=3).close()
+        if not is_said:
             log.warning("process.waits_for_database")
-            said = True
+            is_said = True
         stop.wait(0.5)

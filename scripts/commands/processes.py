@@ -30,7 +30,7 @@ def up(host: Host = None, port: Port = None, data: Data = None) -> None:
 @app.command()
 def api(host: Host = None, port: Port = None, data: Data = None) -> None:
     """The API process (API_WORKERS of them)."""
-    from scripts.supervisor import run_apis
+    from scripts.apis import run_apis
 
     run_apis(connected(settings_of(data, host=host, port=port)))
 

@@ -205,18 +205,6 @@ def test_children_do_not_outlive_an_engine_that_is_killed_and_the_next_one_takes
     assert processes_of(up.data) == []
 
 
-def test_several_api_processes_share_the_port_and_their_counts(data):
-    up = Up(data.with_name("several"), free_port(), USHER_API_WORKERS="2").until_ready()
-    for _ in range(20):
-        assert httpx.get(f"{up.url}/health/live").status_code == 200
-    seen = [
-        line for line in httpx.get(f"{up.url}/metrics").text.splitlines() if "/health/live" in line and "_count" in line
-    ]
-    assert [float(line.rsplit(" ", 1)[1]) for line in seen] == [20.0]
-    assert up.stop() == 0
-    assert processes_of(up.data) == []
-
-
 def test_stopping_leaves_nothing_running(up):
     processes = up.everything()
     assert up.stop() == 0
