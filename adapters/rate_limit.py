@@ -9,7 +9,7 @@ import redis
 
 from adapters.lua_script import Script
 from domain.errors import Unavailable
-from domain.seat_pool import Allowance
+from domain.rate import Allowance
 
 _ALLOW = Script("clock", "rate", "allow")
 

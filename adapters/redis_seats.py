@@ -31,6 +31,7 @@ from adapters.seat_keys import (
     terms_of,
 )
 from domain.license import Status
+from domain.rate import Rate
 from domain.seat import CloseReason
 from domain.seat_pool import (
     Aside,
@@ -38,7 +39,6 @@ from domain.seat_pool import (
     LicenseFacts,
     Outcome,
     Proposal,
-    Rate,
     Renewal,
     SeatState,
     Sitting,

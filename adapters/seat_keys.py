@@ -9,8 +9,9 @@ from uuid import UUID
 
 import orjson
 
+from domain.rate import Allowance, Rate
 from domain.seat import CloseReason
-from domain.seat_pool import Allowance, LicenseFacts, Rate, SeatTerms
+from domain.seat_pool import LicenseFacts, SeatTerms
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 """A licence's shard is the last byte of its id: the first bytes of a time-ordered id are the same for years.

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from domain import errors
 from domain.errors import UsherError
-from domain.seat_pool import Allowance
+from domain.rate import Allowance
 
 STATUS: dict[type[UsherError], int] = {
     errors.SignatureInvalid: 400,

@@ -7,8 +7,9 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.license import Status
+from domain.rate import Rate
 from domain.seat import CloseReason
-from domain.seat_pool import Aside, Bid, LicenseFacts, Proposal, Rate, Renewal, SeatState, Sitting, View
+from domain.seat_pool import Aside, Bid, LicenseFacts, Proposal, Renewal, SeatState, Sitting, View
 
 
 class SeatPool(Protocol):

@@ -12,8 +12,9 @@ from domain.errors import (
     SessionClosed,
     UsherError,
 )
+from domain.rate import Allowance
 from domain.seat import CloseReason
-from domain.seat_pool import Allowance, Outcome, Proposal, Renewal
+from domain.seat_pool import Outcome, Proposal, Renewal
 
 
 def refusal(proposal: Proposal, allowance: Allowance | None) -> UsherError:

@@ -21,8 +21,9 @@ from domain.errors import LeaseInvalid, LicenseKeyInvalid, SessionClosed, Unavai
 from domain.lease import LeaseClaims, fingerprint_digest
 from domain.license import Status
 from domain.license_key import parse
+from domain.rate import Allowance, Rate
 from domain.seat import CloseReason, Seat
-from domain.seat_pool import Allowance, Bid, Outcome, Proposal, Rate, Renewal, SeatState, SeatTerms, Sitting
+from domain.seat_pool import Bid, Outcome, Proposal, Renewal, SeatState, SeatTerms, Sitting
 
 if TYPE_CHECKING:
     from adapters.clock import Clock

@@ -36,7 +36,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from domain.seat_pool import Allowance
+    from domain.rate import Allowance
 
 
 class UsherError(Exception):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.license import License, Status
+from domain.rate import Allowance
 from domain.seat import CloseReason, Seat
 
 
@@ -29,22 +30,6 @@ class Outcome(StrEnum):
     CLOSING = "closing"  # the session is being ended
     STALE = "stale"  # the pool must be told of the licence first
     UNSURE = "unsure"  # a lapsed seat is in the way of which only the log knows how it stands
-
-
-class Rate(NamedTuple):
-    """So many calls in so much time."""
-
-    limit: int
-    per: timedelta
-
-
-class Allowance(NamedTuple):
-    """What is left of a rate; times in seconds, rounded up. `retry_after` is 0 unless the call was refused."""
-
-    limit: int
-    remaining: int
-    reset: int
-    retry_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from domain.errors import SeatsExhausted
 from domain.license import License
 from domain.license_key import derive
 from domain.license_terms import Key, Terms
-from domain.seat_pool import Rate
+from domain.rate import Rate
 
 SECRET = b"the 32 bytes of a test's secret!"
 PLENTY = Rate(1_000_000, timedelta(minutes=1))

@@ -15,7 +15,7 @@ from api import errors
 from api.app import ROUTERS, create_app
 from api.middleware import LARGEST_BODY
 from domain.errors import LeaseInvalid, LicenseKeyInvalid, SeatsExhausted, Unavailable, UsherError
-from domain.seat_pool import Allowance
+from domain.rate import Allowance
 from tests.api.people_engine import Client, people_engine, refused
 
 JSON = {"Content-Type": "application/json"}

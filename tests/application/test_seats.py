@@ -31,8 +31,9 @@ from domain.errors import (
 from domain.lease import fingerprint_digest
 from domain.license import Status
 from domain.license_key import parse
+from domain.rate import Rate
 from domain.seat import CloseReason, Seat
-from domain.seat_pool import Bid, Rate, Sitting
+from domain.seat_pool import Bid, Sitting
 from tests.seat_world import LEASE, SOMEBODY, World, acquire
 
 MOMENT = timedelta(seconds=1)

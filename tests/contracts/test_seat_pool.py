@@ -15,8 +15,9 @@ from adapters.redis_seats import ASIDE, HOLD, RedisSeats
 from application.seat_pool import SeatPool
 from domain.lease import fingerprint_digest
 from domain.license import Status
+from domain.rate import Rate
 from domain.seat import CloseReason
-from domain.seat_pool import Bid, LicenseFacts, Outcome, Proposal, Rate, SeatState, SeatTerms, Sitting
+from domain.seat_pool import Bid, LicenseFacts, Outcome, Proposal, SeatState, SeatTerms, Sitting
 
 LEASE = timedelta(minutes=6)
 MOMENT = timedelta(seconds=1)
