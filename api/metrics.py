@@ -80,8 +80,10 @@ def _route(scope: Scope) -> str:
         return "none"
     if "route" not in scope:  # a raw route
         return next(route.path for route in scope["app"].routes if getattr(route, "endpoint", None) is endpoint)
-    below = scope["path"].startswith(f"{BASE}/")  # an included router's routes do not know where they were put
-    return f"{BASE}{scope['route'].path}" if below else str(scope["route"].path)
+    path = str(scope["route"].path)
+    if path.startswith(BASE) or not scope["path"].startswith(f"{BASE}/"):
+        return path
+    return f"{BASE}{path}"  # an included router's routes do not know where they were put
 
 
 class EngineState:

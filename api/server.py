@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -26,12 +27,20 @@ def application(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(_make_all, services)
         yield
         await services.aclose()
         await asyncio.to_thread(services.close)
 
     metrics = Metrics(services)
     return create_app(services, at_root=(*AT_ROOT, metrics.router), lifespan=lifespan, on_answer=metrics.on_answer)
+
+
+def _make_all(services: Services) -> None:
+    """Before the first request: nobody has to wait for it, and no two threads can make one thing twice."""
+    for name in dir(type(services)):
+        if isinstance(getattr(type(services), name), cached_property):
+            getattr(services, name)
 
 
 def serve(services: Services, listening: socket.socket) -> None:

@@ -104,16 +104,10 @@ class Children:
         self._register.unlink(missing_ok=True)
 
     def _write(self) -> None:
-        found = {child.kind: child.process.pid for child in self._children if child.process}
-        known = [
-            {"kind": child.kind, "pid": child.process.pid, "started": _started(child.process.pid)}
-            for child in self._children
-            if child.process and child.process.pid
-        ]
+        running = [(child.kind, child.process.pid) for child in self._children if child.process and child.process.pid]
         whole = self._register.with_suffix(".new")
-        whole.write_text(json.dumps(known))
+        whole.write_text(json.dumps([{"kind": kind, "pid": pid, "started": _started(pid)} for kind, pid in running]))
         whole.replace(self._register)
-        log.debug("processes.running", **found)
 
 
 def end_leftovers(register: Path) -> None:

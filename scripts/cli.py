@@ -37,9 +37,9 @@ def main() -> int:
     try:
         app()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        return end.code if end.code in (0, 2) else int(end.code is not None)
     except KeyboardInterrupt:
-        return 130
+        return 1
     except BrokenPipeError:  # whoever read us has seen enough
         sys.stderr.close()
         return 0

@@ -82,9 +82,11 @@ class Supervisor:
 
         starting = threading.Thread(target=start, name="servers")
         starting.start()
-        for name in _IMPORTED:
-            importlib.import_module(name)
-        starting.join()
+        try:
+            for name in _IMPORTED:
+                importlib.import_module(name)
+        finally:
+            starting.join()
         if failed:
             raise failed[0]
         urls = {"database_url": self._servers.database_url, "redis_url": self._servers.redis_url}
@@ -145,15 +147,21 @@ class Supervisor:
 
 
 def _prepare(settings: Settings, servers: EmbeddedServers) -> None:
-    from adapters.migrate import SchemaTooNew
+    """In the child: what is expected to go wrong is one line."""
     from scripts import processes
+    from scripts.commands.failures import explained
+    from scripts.commands.output import progress
 
     servers.disown()
     logs.configure(level=settings.log_level, format=settings.log_format, process="prepare")
     try:
-        processes.prepare(settings)
-    except SchemaTooNew as error:
-        sys.exit(f"usher: {error} Start the newer Usher, or go back to a backup of before.")
+        with progress("Building read models") as done:
+            processes.prepare(settings, done)
+    except Exception as error:
+        failure = explained(error)
+        if failure is None:
+            raise
+        sys.exit(f"usher: {failure['message']}")
 
 
 def what_is_wrong(settings: Settings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -94,7 +95,7 @@ def tail(
     as_json: Json = False,
 ) -> None:
     """Events as they are stored, from now on or from a position."""
-    with engine(data) as services:
+    with engine(data) as services, suppress(KeyboardInterrupt):
         entries: Iterator[Entry] = services.history.tail(after) if follow else _until_now(services, after)
         for entry in entries:
             if stream is None or entry.stream == stream:
