@@ -92,8 +92,10 @@ def create_app(
         redirect_slashes=False,
         responses=errors.RESPONSES,
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # asked for anew at each request, 8 µs
     )
     app.state.services, app.state.docs = services, docs
+    app.add_middleware(hot.HotRoutes, routes=[route for route in first if isinstance(route, hot.HotRoute)])
     app.add_middleware(Frame, docs=docs, on_answer=on_answer)
     errors.install(app)
     app.router.routes[:0] = first

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import RESPONSES
 
@@ -38,8 +39,54 @@ class HotRoute(Route):
         models: Sequence[type[BaseModel]],
     ) -> None:
         super().__init__(path, endpoint, methods=[method], name=endpoint.__name__)
+        self.method = method
         self.operation = operation
         self.models = models
+
+
+class HotRoutes:
+    """Answers hot requests before the framework's router and its frames, which cost 30 µs; passes all others on.
+
+    The routes must be in the router too: for what is not allowed at their addresses, and for the document.
+    """
+
+    def __init__(self, app: ASGIApp, *, routes: Sequence[HotRoute]) -> None:
+        self._app = app
+        self._fixed = {(route.method, route.path): route for route in routes if not route.param_convertors}
+        self._open = [route for route in routes if route.param_convertors]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._find(scope) if scope["type"] == "http" else None
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        scope["endpoint"], scope["route"] = route.endpoint, route
+        request = Request(scope, receive)
+        try:
+            answer = await route.endpoint(request)
+        except Exception as refusal:
+            answer = _refused(request, refusal)
+        await answer(scope, receive, send)
+
+    def _find(self, scope: Scope) -> HotRoute | None:
+        method, path = scope["method"], scope["path"]
+        if route := self._fixed.get((method, path)):
+            return route
+        for route in self._open:
+            if route.method == method and (found := route.path_regex.match(path)):
+                scope["path_params"] = found.groupdict()
+                return route
+        return None
+
+
+def _refused(request: Request, refusal: Exception) -> Response:
+    """As the application answers it everywhere; what is no refusal is raised again."""
+    handlers = request.app.exception_handlers
+    handler = next((handlers[kind] for kind in type(refusal).__mro__ if kind in handlers), None)
+    if handler is None:
+        raise refusal
+    answer: Response = handler(request, refusal)
+    return answer
 
 
 async def read_body(request: Request, model: type[M]) -> M:

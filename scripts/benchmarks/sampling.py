@@ -27,7 +27,7 @@ def sample_into(report: Path) -> None:
 
     signal.signal(signal.SIGPROF, sample)
     signal.signal(signal.SIGUSR1, lambda *_: stacks.clear())
-    signal.signal(signal.SIGUSR2, lambda *_: report.write_text(_report(stacks)))
+    signal.signal(signal.SIGUSR2, lambda *_: report.write_text(_report(stacks.copy())))
     signal.setitimer(signal.ITIMER_PROF, EVERY, EVERY)
 
 
