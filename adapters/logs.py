@@ -84,7 +84,17 @@ class FromLibraries(logging.Handler):
         if len(self._said) > 1000:
             self._said.clear()
         self._said[what] = now + _AGAIN_AFTER
-        structlog.get_logger().log(record.levelno, record.getMessage(), library=record.name, exc_info=record.exc_info)
+        fields: dict[str, Any] = {"library": record.name}
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and _is_of_connections(error):  # fifty lines for a server that is away help nobody
+            fields["error"] = f"{type(error).__name__}: {error}"
+        elif error is not None:
+            fields["exc_info"] = record.exc_info
+        structlog.get_logger().log(record.levelno, record.getMessage(), **fields)
+
+
+def _is_of_connections(error: BaseException) -> bool:
+    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in {"redis", "psycopg"}
 
 
 def _named(process: str) -> Any:

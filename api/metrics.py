@@ -79,7 +79,8 @@ def _route(scope: Scope) -> str:
     if endpoint is None:
         return "none"
     if "route" not in scope:  # a raw route
-        return next(route.path for route in scope["app"].routes if getattr(route, "endpoint", None) is endpoint)
+        routes = scope["app"].routes
+        return next((route.path for route in routes if getattr(route, "endpoint", None) is endpoint), "none")
     path = str(scope["route"].path)
     if path.startswith(BASE) or not scope["path"].startswith(f"{BASE}/"):
         return path

@@ -99,6 +99,25 @@ def test_libraries_speak_through_our_logs_and_do_not_repeat_themselves(capsys):
     )
 
 
+def test_a_library_that_lost_a_server_says_so_in_one_line(capsys):
+    logs.configure(level="info", format="console", process="worker")
+    try:
+        raise ConnectionResetError("the server is gone")
+    except ConnectionResetError:
+        logging.getLogger("some.library").exception("cannot go on")
+    (line,) = said(capsys)
+    assert "cannot go on" in line and "ConnectionResetError: the server is gone" in line
+
+
+def test_a_fault_in_a_library_keeps_its_traceback(capsys):
+    logs.configure(level="info", format="console", process="worker")
+    try:
+        raise KeyError("broken")
+    except KeyError:
+        logging.getLogger("some.library").exception("cannot go on")
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
 def test_a_reader_that_has_gone_away_fails_nobody(monkeypatch):
     class Gone:
         def write(self, text: str) -> None:

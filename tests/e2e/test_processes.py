@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from adapters.embedded import EmbeddedServers
 from scripts.processes import prepare
 
 ROOT = Path(__file__).parents[2]
@@ -79,11 +81,30 @@ def answers(port: int, path: str = "/health/live") -> bool:
         return False
 
 
-def test_they_make_a_ready_engine_together_and_end_in_good_order(settings, started, port):
+@pytest.fixture
+def own_servers(tmp_path) -> Iterator[EmbeddedServers]:
+    """Servers that this test may take away."""
+    with EmbeddedServers(tmp_path / "servers", durable=False) as servers:
+        yield servers
+
+
+def test_together_they_are_an_engine_that_outlives_its_servers_and_ends_in_good_order(
+    settings, own_servers, started, port
+):
+    addresses = {"database_url": own_servers.database_url, "redis_url": own_servers.redis_url}
+    settings = replace(settings, port=port, broker_url=own_servers.redis_url, **addresses)
     prepare(settings)
     for kind in ("api", *WORKERS):
-        started.start(kind)
+        started.start(kind, **settings.as_environment())
     until(lambda: answers(port, "/health/ready"))
+
+    for server in (own_servers._valkey, own_servers._postgres):
+        server.process.stop()
+        until(lambda: not answers(port, "/health/ready"))
+        server.start()
+        until(lambda: answers(port, "/health/ready"))
+
+    assert {kind for kind, process in started.running.items() if process.poll() is None} == {"api", *WORKERS}
     assert started.stop() == dict.fromkeys(("api", *WORKERS), 0)
     assert "Traceback" not in started.log.read_text()
 
