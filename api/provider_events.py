@@ -13,7 +13,6 @@ from api.bodies import Line, Moment
 from api.paging import Listing, Page, page_of
 from api.parameters import known_parameters
 from domain.api_key import Scope
-from domain.errors import NotFound
 from domain.provider_event import ProviderEvent, Status
 from projections.positions import position_of
 from projections.provider_events import list_provider_events
@@ -61,19 +60,15 @@ def show_provider_events(
 
 
 @router.get("/{provider_event_id}")
-def show_provider_event(provider_event_id: UUID, services: Services = Depends(services_of)) -> ProviderEventAnswer:
-    """One webhook, from the log."""
-    event = services.store.find(ProviderEvent, provider_event_id)
-    if event is None:
-        raise NotFound.of("provider event", provider_event_id)
-    return _shown(event)
+def show_provider_event(provider_event_id: Line, services: Services = Depends(services_of)) -> ProviderEventAnswer:
+    """One webhook, from the log; by our id or by the provider's (`evt_…`)."""
+    return _shown(services.billing.find(provider_event_id))
 
 
 @router.post("/{provider_event_id}/retry")
-def retry_provider_event(provider_event_id: UUID, services: Services = Depends(services_of)) -> ProviderEventAnswer:
+def retry_provider_event(provider_event_id: Line, services: Services = Depends(services_of)) -> ProviderEventAnswer:
     """Tries a failed, deferred or ignored webhook again; one that is processed stays so."""
-    show_provider_event(provider_event_id, services)
-    return _shown(services.billing.retry(provider_event_id))
+    return _shown(services.billing.retry(services.billing.find(provider_event_id).id))
 
 
 def _shown(event: ProviderEvent) -> ProviderEventAnswer:

@@ -13,6 +13,8 @@ import structlog
 from application.attribution import acting
 from application.billing_rules import BillingRules, ParentUnknown
 from application.work import Work, Works
+from domain.errors import NotFound
+from domain.ids import provider_event_id
 from domain.provider_event import ProviderEvent
 from domain.provider_facts import ProviderFact
 from domain.subscription import Subscription
@@ -67,6 +69,17 @@ class Billing:
         now = self._clock.now()
         received = ProviderEvent.receive(provider=provider, event=event, type=type, occurred_at=occurred_at, now=now)
         return received, [self._records.keep_body(received.id, body, now)]
+
+    def find(self, reference: str) -> ProviderEvent:
+        """A received event by our id, or by its provider's (`evt_1A…`); `NotFound`."""
+        try:
+            ids = [UUID(reference)]
+        except ValueError:
+            ids = [provider_event_id(provider, reference) for provider in self._providers]
+        for id in ids:
+            if event := self._store.find(ProviderEvent, id):
+                return event
+        raise NotFound.of("provider event", reference)
 
     def process(self, provider_event_id: UUID) -> None:
         """Brings a received event to its end: processed, ignored, or deferred until what it depends on is known.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,6 +12,10 @@ from psycopg.rows import tuple_row
 
 from projections.log import head
 from projections.read_model import Consumer, ReadModel
+
+_PATIENCE = 0.5
+"""Seconds that a list waits at most for its read model; after that it says how far it is."""
+_LOOK_AGAIN = 0.02
 
 
 class NeedsRebuild(Exception):
@@ -106,9 +111,28 @@ def is_stale(consumer: Consumer, digest: str) -> bool:
 
 
 def position_of(connection: psycopg.Connection[Any], name: str) -> int:
-    """Up to which position of the log a read model speaks (the header `X-Log-Position`)."""
-    place = places(connection, [name]).get(name)
-    return place.position if place else 0
+    """Up to which position of the log a read model speaks (the header `X-Log-Position`).
+
+    Waits a moment for one that is behind: whoever was answered by a command finds its effect in the next list. Not for
+    one that has stopped, or that nobody moves.
+    """
+    wanted, patience = head(connection), _PATIENCE
+    while True:
+        place = places(connection, [name]).get(name)
+        position = place.position if place else 0
+        if position >= wanted or patience <= 0 or (place and place.error) or not _is_followed(connection):
+            return position
+        time.sleep(_LOOK_AGAIN)
+        patience -= _LOOK_AGAIN
+
+
+def _is_followed(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a projector is alive (see adapters/process_beats.py)."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    cursor.execute(
+        "select from process_beats where kind = 'projector' and beat_at > clock_timestamp() - interval '15 seconds'"
+    )
+    return cursor.fetchone() is not None
 
 
 def _existing(connection: psycopg.Connection[Any], read_model: ReadModel) -> set[str]:

@@ -22,6 +22,7 @@ def test_a_processed_webhook_says_what_followed_and_the_same_alone(shop, admin, 
     caught_up()
     (found,) = [each for each in listed(admin) if each["type"] == "invoice.paid"]
     assert found == admin.get(f"/admin/provider-events/{found['id']}").json()
+    assert found == admin.get(f"/admin/provider-events/{found['event']}").json()
     assert (found["provider"], found["status"], found["problem"]) == ("stripe", "processed", None)
     assert found["consequences"] and found["event"].startswith("evt_")
 
