@@ -26,9 +26,7 @@ def explained(error: Exception) -> dict[str, Any] | None:
             return _failure("settings_invalid", "\n".join(error.problems))
         case SchemaTooNew():
             return _failure("schema_too_new", f"{error} Start the newer Usher, or go back to a backup of before.")
-        case Unavailable() if (
-            isinstance(error.__cause__, psycopg.Error | redis.RedisError | OSError) or error.__cause__
-        ):
+        case Unavailable() if error.__cause__ is not None:
             return _failure("unavailable", "Postgres or Redis does not answer: see `usher doctor`.")
         case UsherError():
             return _failure(error.code, _sentences(error), error.details)
