@@ -14,6 +14,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from api.auth import services_of
+from api.parameters import known_parameters
 from domain.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ async def page_of(
     limit: int = Query(25, ge=1, le=100, description="Items a page."),
     after: str | None = Query(None, max_length=1000, description="`next` of the page before."),
     services: Services = Depends(services_of),
+    _: None = Depends(known_parameters),
 ) -> Page:
-    """Dependency: the page that a list is asked for."""
+    """Dependency: the page that a list is asked for. A parameter that the list does not know is refused."""
     return Page(response, request.url.path, limit, after, services.tokens.mac)
 
 
