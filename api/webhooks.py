@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError
 from fastapi.exceptions import RequestValidationError
@@ -63,7 +61,7 @@ async def stripe(request: Request) -> Response:
     except IntegrityError:
         duplicate = True
     else:
-        _hint(services, received.id)
+        services.task_queue.process_provider_event_soon(received.id)  # a hint: one that is lost is made up for
     request.scope["quiet"] = True
     return answer_json({"received": True, "event": event.id, "duplicate": duplicate})
 
@@ -74,12 +72,6 @@ def _event(body: bytes) -> StripeEvent:
     except ValidationError as error:
         problems: list[Any] = [{**problem, "loc": ("body", *problem["loc"])} for problem in error.errors()]
         raise RequestValidationError(problems) from None
-
-
-def _hint(services: Services, provider_event_id: UUID) -> None:
-    """Tells the workers, off the event loop; a hint that is lost is made up for by the sweep."""
-    loop = asyncio.get_running_loop()
-    loop.run_in_executor(None, services.task_queue.process_provider_event, provider_event_id)
 
 
 def routes(base: str) -> list[HotRoute]:
