@@ -46,9 +46,10 @@ class SeatLoading:
             task.add_done_callback(lambda _: self._under_way.pop(license_id, None))
         await asyncio.shield(task)
 
-    async def publish(self, license_id: UUID) -> None:
-        """The licence's facts as they are now, after an event changed them. Older ones never replace newer ones."""
-        await self._pool.learn(await asyncio.to_thread(self.facts_of, license_id))
+    async def publish(self, *license_ids: UUID) -> None:
+        """The licences' facts as they are now, after events changed them. Older ones never replace newer ones."""
+        for each in license_ids:
+            await self._pool.learn(await asyncio.to_thread(self.facts_of, each))
 
     async def revive(self, license_ids: Sequence[UUID]) -> int:
         """Loads what the pool has lost: a session whose client died too lapses only in a pool that knows it."""

@@ -33,9 +33,9 @@ class SeatWork:
         """
         self._run(lambda seats: seats.tighten(license_id, status=status, limit=limit))
 
-    def publish(self, license_id: UUID) -> None:
-        """After an event that changed a licence: its facts as the log has them now."""
-        self._run(lambda seats: seats.loading.publish(license_id))
+    def publish(self, *license_ids: UUID) -> None:
+        """After events that changed licences: their facts as the log has them now."""
+        self._run(lambda seats: seats.loading.publish(*license_ids))
 
     def end_sessions(
         self,

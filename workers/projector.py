@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from projections.all import read_models
 from projections.follower import Followers
@@ -16,12 +15,7 @@ if TYPE_CHECKING:
 
 def run(services: Services, stop: threading.Event) -> None:
     """Follows until `stop` is set. Any number may run: they take turns and take over."""
-
-    def publish(license_ids: set[UUID]) -> None:
-        for license_id in license_ids:
-            services.seat_work.publish(license_id)
-
-    consumers = [*read_models(), SeatLimits(publish)]
+    consumers = [*read_models(), SeatLimits(lambda license_ids: services.seat_work.publish(*license_ids))]
     followers = Followers(services.database.url, services.codec.to_domain_event, consumers)
     try:
         followers.run(stop, beat=lambda: services.process_beats.beat("projector"))
