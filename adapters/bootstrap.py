@@ -110,11 +110,15 @@ class Services(Infrastructure):
         return BillingAccounts(self.organizations, self.entitling)
 
     @cached_property
+    def stripe(self) -> StripeGateway:
+        return StripeGateway(self.settings.stripe_secret_key, self.clock, api_base=self.settings.stripe_api_base)
+
+    @cached_property
     def billing(self) -> Billing:
         return Billing(
             self.store,
             self.provider_records,
-            {"stripe": StripeGateway(self.settings.stripe_secret_key, api_base=self.settings.stripe_api_base)},
+            {"stripe": self.stripe},
             BillingRules(self.catalog, self.billing_accounts, self.provider_records, self.entitling),
             self.entitling,
             self.works,

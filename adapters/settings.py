@@ -37,8 +37,8 @@ SETTINGS = (
     Setting("DATA_DIR", "home of the embedded servers and of made secrets", ".usher", "/var/lib/usher"),
     Setting("DATABASE_URL", "PostgreSQL, no transaction pooler in front", "embedded", "postgresql://usher@db/usher"),
     Setting("DATABASE_POOL", "connections to PostgreSQL, at most, of each process's pool", "8", "16"),
-    Setting("REDIS_URL", "Redis or Valkey, single or cluster", "embedded", "redis+cluster://cache:6379"),
-    Setting("BROKER_URL", "where tasks are queued; required with a cluster", "REDIS_URL", "amqp://queue:5672"),
+    Setting("REDIS_URL", "Redis or Valkey, one server", "embedded", "redis://cache:6379"),
+    Setting("BROKER_URL", "where tasks are queued, another Redis or the same", "REDIS_URL", "redis://queue:6379"),
     Setting("MODE", "sandbox or production", "sandbox when embedded, else production", "production"),
     Setting("HOST", "address the API listens on", "127.0.0.1", "0.0.0.0"),
     Setting("PORT", "port the API listens on", "8000", "8080"),
@@ -146,7 +146,7 @@ class Settings:
 def _settings_of(given: Environment) -> Settings:
     """What was given and the defaults; problems and warnings are collected in `given`."""
     mode = Mode(given.choice("MODE", tuple(Mode), Mode.PRODUCTION if "DATABASE_URL" in given else Mode.SANDBOX))
-    redis_url = given.url("REDIS_URL", "redis", "rediss", "redis+cluster", "unix")
+    redis_url = given.url("REDIS_URL", "redis", "rediss", "unix")
     host, port = given.text("HOST", "127.0.0.1"), given.number("PORT", 8000, 65535)
     settings = Settings(
         data_dir=Path(given.text("DATA_DIR", ".usher")).expanduser().resolve(),
@@ -156,7 +156,7 @@ def _settings_of(given: Environment) -> Settings:
         database_url=given.url("DATABASE_URL", "postgresql", "postgres"),
         database_pool=given.number("DATABASE_POOL", 8, 1000),
         redis_url=redis_url,
-        broker_url=_broker_url(given, redis_url),
+        broker_url=given.url("BROKER_URL", "redis", "rediss", "unix") or redis_url,
         host=host,
         port=port,
         public_url=(given.url("PUBLIC_URL", "http", "https") or _local_url(host, port)).rstrip("/"),
@@ -181,14 +181,6 @@ def _secret(given: Environment, name: str, mode: Mode, shortest: int) -> str:
     if value and mode is Mode.PRODUCTION and len(value) < shortest:
         given.refuse(name, f"is too short for production: {advice}")
     return value
-
-
-def _broker_url(given: Environment, redis_url: str | None) -> str | None:
-    broker_url = given.url("BROKER_URL", "redis", "rediss", "unix", "amqp", "amqps")
-    if "BROKER_URL" in given or redis_url is None or not redis_url.startswith("redis+cluster://"):
-        return broker_url or redis_url
-    given.refuse("BROKER_URL", "is not set: a cluster cannot queue tasks, name a single Redis or an amqp:// URL")
-    return None
 
 
 def _stripe_secret_key(given: Environment, mode: Mode) -> str | None:

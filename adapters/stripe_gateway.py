@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import structlog
 
 from adapters import stripe_events
+from adapters.clock import Clock
 from domain.errors import Unavailable
 from domain.provider_facts import PaymentReport, ProviderFact, Seen
 
@@ -21,8 +21,9 @@ API_VERSION = "2026-10-28.endive"
 class StripeGateway:
     """The provider "stripe"; without a secret key it translates webhooks and can look nothing up."""
 
-    def __init__(self, secret_key: str | None, *, api_base: str | None = None) -> None:
+    def __init__(self, secret_key: str | None, clock: Clock, *, api_base: str | None = None) -> None:
         self._client = _client(secret_key, api_base) if secret_key else None
+        self._clock = clock
 
     def translate(self, body: bytes) -> ProviderFact | None:
         return stripe_events.translate(body)
@@ -48,9 +49,9 @@ class StripeGateway:
     def _ask(self, kind: str, id: str) -> Iterator[ProviderFact]:
         match kind:
             case "subscription":
-                yield stripe_events.subscription_report(self._plain("subscriptions", id), _now_seen(id))
+                yield stripe_events.subscription_report(self._plain("subscriptions", id), self._seen_now(id))
             case "invoice":
-                invoice = stripe_events.invoice_report(self._plain("invoices", id), _now_seen(id))
+                invoice = stripe_events.invoice_report(self._plain("invoices", id), self._seen_now(id))
                 if invoice is not None:
                     yield invoice
             case "payment":
@@ -63,17 +64,16 @@ class StripeGateway:
             return
         found = self._client.v1.invoice_payments.list({"payment": {"type": "payment_intent", "payment_intent": intent}})
         for each in found.to_dict()["data"]:
-            report = stripe_events.payment_report(each, _now_seen(payment))
+            report = stripe_events.payment_report(each, self._seen_now(payment))
             yield PaymentReport(report.seen, report.invoice, (*report.payments, payment))
+
+    def _seen_now(self, id: str) -> Seen:
+        """What Stripe says now is newer than every event that was sent before."""
+        return Seen(self._clock.now().replace(microsecond=0), 5, f"look-up/{id}")
 
     def _plain(self, collection: str, id: str) -> dict[str, Any]:
         found = getattr(self._client.v1, collection).retrieve(id)  # type: ignore[union-attr]
         return orjson.loads(orjson.dumps(found.to_dict(), default=str))  # type: ignore[no-any-return]
-
-
-def _now_seen(id: str) -> Seen:
-    """What Stripe says now is newer than every event that was sent before."""
-    return Seen(datetime.now(UTC).replace(microsecond=0), 5, f"look-up/{id}")
 
 
 def _client(secret_key: str, api_base: str | None) -> Any:

@@ -16,13 +16,8 @@ QUEUE = "usher"
 
 
 def broker_for(url: str) -> dramatiq.Broker:
-    """The broker behind a URL: `amqp://` is RabbitMQ, everything else Redis."""
-    middleware = [AgeLimit(), TimeLimit(), ShutdownNotifications(), Callbacks(), Retries()]
-    if url.startswith("amqp"):
-        from dramatiq.brokers.rabbitmq import RabbitmqBroker
-
-        return RabbitmqBroker(url=url, middleware=middleware)
-    return RedisBroker(url=url, middleware=middleware)
+    """The broker at a Redis URL."""
+    return RedisBroker(url=url, middleware=[AgeLimit(), TimeLimit(), ShutdownNotifications(), Callbacks(), Retries()])
 
 
 class TaskQueue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
@@ -100,9 +101,11 @@ class Billing:
                 )
                 return
             try:
-                self._apply(event, fact)
+                self._apply_with_parents(event, fact)
             except ParentUnknown as unknown:
-                self._look_up_or_defer(event, fact, unknown)
+                self._defer(event, unknown.reference)
+                with suppress(ParentUnknown):  # one that arrived just before our note was there has not woken us
+                    self._apply(event, fact)
 
     def fail(self, provider_event_id: UUID, error: Exception) -> None:
         """Makes a fault visible on the event."""
@@ -137,16 +140,26 @@ class Billing:
         for waiting in self._records.waiting_for(event.provider, arrived):
             self._wake(waiting)
 
-    def _look_up_or_defer(self, event: ProviderEvent, fact: ProviderFact, unknown: ParentUnknown) -> None:
-        """The provider may know what we do not; what it answers goes the same way as a webhook."""
-        try:
-            for parent in self._providers[event.provider].look_up(unknown.reference):
-                self._works.run(lambda work, now, parent=parent: self._rules.apply(work, event.provider, parent, now))  # type: ignore[misc]
-            self._apply(event, fact)
-        except ParentUnknown as still:
-            self._defer(event, still.reference)
-            with suppress(ParentUnknown):  # one that arrived just before our note was there has not woken us
-                self._apply(event, fact)
+    def _apply_with_parents(self, event: ProviderEvent, fact: ProviderFact) -> None:
+        """Looks up what the report depends on and has not arrived; `ParentUnknown` when that leads nowhere."""
+        asked: set[str] = set()
+        self._again_with_parents(lambda: self._apply(event, fact), event.provider, asked)
+
+    def _again_with_parents(self, act: Callable[[], object], provider: str, asked: set[str]) -> None:
+        """The provider may know what we do not; what it answers goes the way of a webhook, with its own parents."""
+        while True:
+            try:
+                act()
+                return
+            except ParentUnknown as unknown:
+                if unknown.reference in asked:
+                    raise
+                asked.add(unknown.reference)
+                for parent in self._providers[provider].look_up(unknown.reference):
+                    self._again_with_parents(partial(self._bring_in, provider, parent), provider, asked)
+
+    def _bring_in(self, provider: str, parent: ProviderFact) -> None:
+        self._works.run(lambda work, now: self._rules.apply(work, provider, parent, now))
 
     def _defer(self, event: ProviderEvent, reference: str) -> None:
         log.info("provider_event.deferred", provider_event_id=str(event.id), waiting_for=reference)

@@ -112,7 +112,8 @@ def test_a_given_secret_wins_and_nothing_is_stored(read, tmp_path):
         ({"REDIS_URL": "redis://"}, "USHER_REDIS_URL is not a URL"),
         ({"SMTP_URL": "http://mail"}, "USHER_SMTP_URL is not a URL that starts with smtp:// or smtps://"),
         ({"STRIPE_WEBHOOK_SECRET": "a,b,c"}, "USHER_STRIPE_WEBHOOK_SECRET names more than two secrets"),
-        ({"REDIS_URL": "redis+cluster://c:1"}, "USHER_BROKER_URL is not set: a cluster cannot queue tasks"),
+        ({"REDIS_URL": "redis+cluster://c:1"}, "USHER_REDIS_URL is not a URL that starts with redis:// or rediss://"),
+        ({"BROKER_URL": "amqp://queue"}, "USHER_BROKER_URL is not a URL that starts with redis:// or rediss://"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_to_do(read, tmp_path, given, problem):
@@ -200,7 +201,7 @@ def test_nothing_secret_is_shown(read):
         "STRIPE_SECRET_KEY": "sk_live_hidden1",
         "STRIPE_WEBHOOK_SECRET": "whsec_hidden2",
         "SMTP_URL": "smtp://user:hidden3@mail",
-        "BROKER_URL": "amqp://user:hid:@den4@queue",
+        "BROKER_URL": "redis://user:hid:@den4@queue",
         "DATABASE_URL": "postgresql://db/usher?user=u&password=hidden5&sslmode=require",
         "SECRET_KEY": "hidden6" * 8,
         "ADMIN_KEY": "usk_hidden7" * 4,
@@ -210,7 +211,7 @@ def test_nothing_secret_is_shown(read):
         assert "hid" not in text.replace("set, hidden", "")
         assert "pw-of" not in text
         assert "den4" not in text
-    assert settings.shown()["broker_url"] == "amqp://user:***@queue"
+    assert settings.shown()["broker_url"] == "redis://user:***@queue"
 
 
 def test_a_refusal_does_not_show_the_secret_it_refuses(read):

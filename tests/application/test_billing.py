@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from adapters.bootstrap import Services
+from adapters.stripe_gateway import StripeGateway
 from domain.ids import invoice_id_for, license_id_for, organization_id_for, provider_event_id, subscription_id_for
 from domain.invoice import Invoice
 from domain.license import License, Status
@@ -22,6 +23,7 @@ from domain.provider_event import Status as EventStatus
 from domain.provider_facts import InvoiceStatus
 from domain.subscription import Subscription
 from scripts.stripe_sim import StripeAccount
+from scripts.stripe_sim.server import serving
 
 CATALOG = Path("docs/catalogs/coditect.yaml")
 PRO = "price_coditect_pro_monthly"
@@ -324,3 +326,16 @@ def _invoice_of(stripe: StripeAccount, sub: str) -> str:
     return [e for e in paid if e["data"]["object"]["parent"]["subscription_details"]["subscription"] == sub][-1][
         "data"
     ]["object"]["id"]
+
+
+def test_what_a_webhook_depends_on_is_looked_up_where_stripe_can_be_asked(services, stripe):
+    sub = bought(stripe)
+    dispute = stripe.dispute(_invoice_of(stripe, sub)).the("dispute")["id"]
+    disputed = next(e for e in stripe.events if e["data"]["object"]["id"] == dispute)
+    with serving(stripe) as url:
+        vars(services)["stripe"] = StripeGateway("sk_test_x", services.clock, api_base=url)
+        engine = Engine(services)
+        engine.now = stripe.now
+        engine.feed([disputed])
+    assert engine.event(disputed).status is EventStatus.PROCESSED
+    assert engine.license(sub).suspended_reason == "payment_disputed"
