@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +29,8 @@ def application(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(_make_all, services)
+        gc.collect()
+        gc.freeze()  # all of it stays; looking through it for garbage every second stops all requests for 60 ms
         yield
         await services.aclose()
         await asyncio.to_thread(services.close)
