@@ -4,7 +4,8 @@ A limit counts for an opening when it was in the log before it. Two processes wo
 damage: an opening that was already on its way while the limit was tightened (suspended, resized down, …). Redis
 refuses from before the tightening's event is stored, so what still comes was granted before; it is as old as that
 event, or younger by what two clocks and a slow commit can differ (`IN_FLIGHT`), and is held to the former limit.
-Whoever sat before a limit was tightened is no damage either, he is asked to leave.
+Whoever sat before a limit was tightened is no damage either, he is asked to leave. Nor is a machine that takes a new
+seat while the end of its lapsed session is still on its way into the log.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ class _Licence:
     judged: bool = True
     taken: int = 0
     sessions: dict[UUID, int] = field(default_factory=dict)
-    holders: dict[str, int] = field(default_factory=dict)
     former_limit: float = 0
     former_until: datetime = _LONG_AGO
 
@@ -61,12 +61,11 @@ class _Seat:
     number: int
     version: int = 0
     session: UUID | None = None
-    holder: str = ""
 
-    def take(self, session: UUID, holder: str) -> None:
-        self.session, self.holder = session, holder
+    def take(self, session: UUID) -> None:
+        self.session = session
         self.licence.taken += 1
-        self.licence.sessions[session] = self.licence.holders[holder] = self.number
+        self.licence.sessions[session] = self.number
 
     def clear(self) -> None:
         if self.session is None:
@@ -75,8 +74,6 @@ class _Seat:
         licence.taken -= 1
         if licence.sessions.get(self.session) == self.number:
             del licence.sessions[self.session]
-        if licence.holders.get(self.holder) == self.number:
-            del licence.holders[self.holder]
         self.session = None
 
 
@@ -149,7 +146,7 @@ class SeatChecks:
         if licence.judged and licence.taken >= (limit := licence.limit_of_opening(event.timestamp)):
             text = f"a session opened on licence {event.license_id} with {licence.taken} of {limit} seats taken"
             self._report.found(Damage.OVER_LIMIT, text, position=position, stream_id=event.originator_id)
-        seat.take(event.session_id, event.fingerprint_digest)
+        seat.take(event.session_id)
         seat.version = event.originator_version
 
     def _closed(self, position: int, event: Seat.SessionClosed) -> None:
@@ -169,9 +166,6 @@ class SeatChecks:
         other = seat.licence.sessions.get(event.session_id)
         if other is not None:
             return f"session {event.session_id} was opened while it had seat {other}"
-        other = seat.licence.holders.get(event.fingerprint_digest)
-        if other is not None:
-            return f"session {event.session_id} was opened for a machine that had seat {other}"
         return None
 
     @staticmethod
