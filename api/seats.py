@@ -77,6 +77,7 @@ async def acquire(request: Request) -> Response:
         app_version=body.app_version,
     )
     acquired = await _services(request).seats.acquire(body.license_key, body.fingerprint, caller)
+    request.scope["quiet"] = True  # the log of events has it, with this request as its cause; refusals are logged
     return _acquired(acquired)
 
 

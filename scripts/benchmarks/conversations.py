@@ -80,10 +80,11 @@ def sittings(license_key: str, machines: Iterator[int]) -> Conversation:
         _only((yield session.release()), 204)
 
 
-def repeated(requests: Iterator[bytes], status: int = 200) -> Conversation:
-    """One request after the other, all with the same status expected."""
+def repeated(requests: Iterator[bytes], *, saying: bytes = b"") -> Conversation:
+    """One request after the other, each answered 200 with `saying` somewhere in it."""
     for each in requests:
-        _only((yield each), status)
+        if saying not in _only((answer := (yield each)), 200).raw:
+            raise Unexpected.of(answer)
 
 
 def bare_heartbeat_request(session: Session) -> bytes:

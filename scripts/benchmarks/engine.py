@@ -110,14 +110,10 @@ class Server:
 
 
 @contextmanager
-def serving(
-    app: str, settings: Settings | None = None, *, http: str = "uvicorn", profile: Path | None = None
-) -> Iterator[Server]:
-    """One worker of an application of `scripts/benchmarks/serve.py`; what it logs goes to a file."""
+def serving(app: str, settings: Settings | None = None, *, http: str = "uvicorn") -> Iterator[Server]:
+    """One worker of an application of `scripts/benchmarks/serve.py`; `http` is `uvicorn` or `granian`."""
     port = free_port()
     environment = {**os.environ, **(settings.as_environment() if settings else {})}
-    if profile:
-        environment["USHER_BENCH_PROFILE"] = str(profile)
     command = [sys.executable, "-m", "scripts.benchmarks.serve", app, str(port), http]
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count, cycle
 from math import ceil
 
@@ -28,16 +29,16 @@ _SMALL_POOL = 10
 
 
 @contextmanager
-def both(installation: Installation, http: str = "uvicorn") -> Iterator[tuple[Server, Server]]:
+def both(installation: Installation) -> Iterator[tuple[Server, Server]]:
     """Usher's API and the yardstick, by the same HTTP server."""
-    with serving("engine", installation.settings, http=http) as ours, serving("yardstick", http=http) as bare:
+    with serving("engine", installation.settings) as ours, serving("yardstick") as bare:
         yield ours, bare
 
 
-def heartbeat(installation: Installation, effort: Effort, http: str = "uvicorn") -> Iterator[Figure]:
+def heartbeat(installation: Installation, effort: Effort) -> Iterator[Figure]:
     """Sessions of many machines, each heartbeat with the lease that the last one answered."""
     keys = installation.license_keys(ceil(effort.sessions / _POOL), seats=_POOL)
-    with both(installation, http) as (ours, bare):
+    with both(installation) as (ours, bare):
         sitting = uvloop.run(sit_down(ours.address, keys, effort))
         standing_in = uvloop.run(sit_down(bare.address, keys, effort))
         in_header, in_body = beating(bare.address, standing_in, effort), _bare(bare.address, standing_in, effort)
@@ -46,24 +47,40 @@ def heartbeat(installation: Installation, effort: Effort, http: str = "uvicorn")
         yield compare("heartbeat-without-body", None, own, in_header, (ours, bare), effort)
 
 
-def acquire(installation: Installation, effort: Effort, http: str = "uvicorn") -> Iterator[Figure]:
+def acquire(installation: Installation, effort: Effort) -> Iterator[Figure]:
     """Acquire and release, two requests, each event durable before its answer; a new machine every time."""
     large = installation.license_keys(1, seats=_POOL)
     small = installation.license_keys(ceil(effort.connections / 4), seats=_SMALL_POOL)
-    with both(installation, http) as (ours, bare):
+    with both(installation) as (ours, bare):
         for name, keys in (("acquire", large), (f"acquire-pools-of-{_SMALL_POOL}", small)):
             own, their = (coming_and_going(server.address, keys, effort) for server in (ours, bare))
             yield compare(name, 0.3, own, their, (ours, bare), effort)
 
 
-def validate(installation: Installation, effort: Effort, http: str = "uvicorn") -> Iterator[Figure]:
+def validate(installation: Installation, effort: Effort) -> Iterator[Figure]:
     """Is this key good? A hundred licences in turn."""
     asked = [validate_request(key) for key in installation.license_keys(100, seats=_SMALL_POOL)]
-    with both(installation, http) as (ours, bare):
+    with both(installation) as (ours, bare):
         own, their = (
             Load(server.address, [repeated(cycle(asked)) for _ in range(effort.connections)]) for server in (ours, bare)
         )
         yield compare("validate", 0.5, own, their, (ours, bare), effort)
+
+
+def servers(installation: Installation, effort: Effort) -> Iterator[Figure]:
+    """Our own hot path by granian ÷ by uvicorn, one worker each: which server production should use."""
+    keys = installation.license_keys(2 * ceil(effort.sessions / _POOL) + 2, seats=_POOL)
+    with (
+        serving("engine", installation.settings, http="granian") as granian,
+        serving("engine", installation.settings) as uvicorn,
+    ):
+        both = granian, uvicorn
+        sessions = [uvloop.run(sit_down(server.address, keys[at:-2:2], effort)) for at, server in enumerate(both)]
+        beats = [beating(server.address, of, effort) for server, of in zip(both, sessions, strict=True)]
+        pairs = [coming_and_going(server.address, [key], effort) for server, key in zip(both, keys[-2:], strict=True)]
+        for name, loads in (("heartbeat-by-granian", beats), ("acquire-by-granian", pairs)):
+            figure = compare(name, None, loads[0], loads[1], both, effort)
+            yield replace(figure, unit="of uvicorn's requests/s")
 
 
 async def sit_down(address: Address, keys: Sequence[str], effort: Effort) -> list[Session]:

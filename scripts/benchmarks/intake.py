@@ -18,6 +18,7 @@ from scripts.stripe_sim import StripeAccount
 from scripts.stripe_sim.lives import LIVES
 from scripts.stripe_sim.signing import sign
 
+_NEW = b'"duplicate":false'
 _PRICE = "price_coditect_pro_monthly"
 
 
@@ -49,5 +50,5 @@ def signed_events() -> Iterator[bytes]:
 def _slice(server: Server, events: Iterator[bytes], effort: Effort) -> Timed:
     """So many events, signed now, shared out over the connections."""
     made, connections = [next(events) for _ in range(effort.webhooks)], effort.connections
-    load = Load(server.address, [repeated(iter(made[at::connections])) for at in range(connections)])
+    load = Load(server.address, [repeated(iter(made[at::connections]), saying=_NEW) for at in range(connections)])
     return uvloop.run(timed(load, server))

@@ -22,7 +22,7 @@ from scripts.benchmarks.yardstick import create_yardstick
 from scripts.processes import run
 
 PROFILE = "USHER_BENCH_PROFILE"
-"""Names a file that the server writes its samples to when it gets SIGUSR2."""
+"""Names a folder: then the engine says there where its processor time goes (scripts/benchmarks/sampling.py)."""
 
 
 def engine() -> FastAPI:
@@ -35,14 +35,9 @@ def engine() -> FastAPI:
     return application(services)
 
 
-def yardstick() -> FastAPI:
-    _begin_profile()
-    return create_yardstick()
-
-
 def _begin_profile() -> None:
-    if path := os.environ.get(PROFILE):
-        sample_into(Path(path))
+    if folder := os.environ.get(PROFILE):
+        sample_into(Path(folder) / f"{os.getpid()}.txt")
 
 
 def _serve(name: str, port: int) -> None:
@@ -53,7 +48,7 @@ def _serve(name: str, port: int) -> None:
         run("api", Settings.from_environment(dotenv=None), listening)
         return
     config = uvicorn.Config(
-        yardstick(),
+        create_yardstick(),
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -70,7 +65,7 @@ def _serve_by_granian(name: str, port: int) -> None:
     from granian.constants import Interfaces, Loops
 
     Granian(
-        f"{__spec__.name}:{name}",
+        f"{__spec__.name}:engine" if name == "engine" else "scripts.benchmarks.yardstick:create_yardstick",
         address="127.0.0.1",
         port=port,
         interface=Interfaces.ASGI,
