@@ -17,7 +17,6 @@ from domain.errors import RateLimited
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
-
     from application.logins import Credentials
 
 router = APIRouter(tags=["people"])
