@@ -35,7 +35,7 @@ for name, commands in {
 def main() -> int:
     """Runs the command line; answers the exit code. What is expected to go wrong is one sentence, no traceback."""
     try:
-        app()
+        app(prog_name="usher")
     except SystemExit as end:
         return end.code if end.code in (0, 2) else int(end.code is not None)
     except KeyboardInterrupt:
