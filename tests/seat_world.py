@@ -37,7 +37,7 @@ from domain.rate import Rate
 SECRET = b"the 32 bytes of a test's secret!"
 PLENTY = Rate(1_000_000, timedelta(minutes=1))
 LEASE = timedelta(minutes=6)
-SOMEBODY = Caller("198.51.100.7", "desktop/1.0", "host-of-ada", "ada", "linux", "4.2")
+SOMEBODY = Caller("198.51.100.7", "desktop/1.0", "host-of-ada", "ada.lovelace", "linux", "4.2")
 T = TypeVar("T")
 
 

@@ -23,6 +23,7 @@ from scripts.story.working import one_goes_silent, thirty_ask_for_ten, valkey_di
 
 def main() -> int:
     """Whatever happens, the engine is stopped and its data removed."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts behind without it
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     page = Page()
