@@ -53,7 +53,12 @@ SETTINGS = (
         "made when embedded",
         "openssl rand -hex 32",
     ),
-    Setting("STRIPE_SECRET_KEY", "Stripe API key", "none: stand-in in sandbox", "sk_test_…"),
+    Setting(
+        "STRIPE_SECRET_KEY",
+        "Stripe API key, to look up what a webhook depends on",
+        "none: nothing is looked up",
+        "sk_test_…",
+    ),
     Setting(
         "STRIPE_WEBHOOK_SECRET", "secret of the webhook endpoint; two with a comma to rotate", "endpoint off", "whsec_…"
     ),

@@ -61,13 +61,6 @@ class Caller:
             raise NotFound.of("organization", organization_id)
         return self.organization_id
 
-    def acting_for(self, organization_id: UUID | None) -> UUID:
-        """Whose thing a command makes: the caller's own organization; the vendor has to name it."""
-        narrowed = self.narrow(organization_id)
-        if narrowed is None:
-            raise NotAllowed("Say for which organization (organization_id): this key belongs to none.")
-        return narrowed
-
 
 async def services_of(request: Request) -> Services:
     services: Services = request.app.state.services

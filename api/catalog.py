@@ -134,7 +134,4 @@ def _apply(services: Services, body: bytes, dry_run: bool) -> AppliedAnswer:
 
 
 def _item(row: dict[str, Any]) -> PlanAnswer:
-    entitlements = row["entitlements"]
-    if entitlements["overage"] != "unlimited":
-        entitlements = {**entitlements, "overage": float(entitlements["overage"])}
-    return PlanAnswer(**{**row, "version": row["current_version"], "entitlements": entitlements})
+    return PlanAnswer(**{**row, "version": row["current_version"]})

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from eventsourcing.persistence import IntegrityError
 
 from application.catalog_change import Change, Revision
-from application.catalog_document import Document, catalog_document
+from application.catalog_document import catalog_document
 from application.store import Store
 from domain import ids
 from domain.catalog import CatalogFile, PlanEntry, ProductEntry, refusal
+from domain.documents import Document
 from domain.errors import ConcurrentChange, NotFound
 from domain.plan import Plan, PricedPlan
 from domain.price_book import PriceBook

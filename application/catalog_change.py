@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from application.catalog_document import Document, plan_document
+from application.catalog_document import plan_document
 from application.store import Store
 from domain import ids
 from domain.aggregate import Aggregate
 from domain.catalog import CatalogFile, PlanEntry, ProductEntry, refusal
+from domain.documents import Document
 from domain.plan import Plan, PlanTerms
 from domain.price_book import PriceBook, PriceReference, PublishedVersion
 from domain.problems import Problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from application.catalog_document import features_document, limits_document
+from domain.documents import features_document, limits_document
 from domain.license import License
 from domain.machines import FILE_HOLDS
 

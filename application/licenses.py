@@ -118,10 +118,6 @@ class Licenses:
         license = self._works.run(decide)
         return NewLicense(license, self._keys.reveal(license))
 
-    def reveal_key(self, license: License) -> LicenseKey:
-        """The whole key, for the mail to its owner."""
-        return self._keys.reveal(license)
-
     def _change(self, license_id: UUID, act: Callable[[License, datetime], None]) -> License:
         def decide(work: Work, now: datetime) -> License:
             license = work.fetch(License, license_id)

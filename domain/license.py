@@ -70,6 +70,8 @@ class License(Aggregate):
     def suspend(self, *, reason: str, now: datetime) -> None:
         """The vendor holds the licence back, whatever its payments say."""
         self._require_not_revoked()
+        if not reason.strip():
+            raise InvalidRequest.field("reason", "must say why")
         if self.vendor_hold is None:
             self.record(self.Suspended, now=now, reason=reason)
 

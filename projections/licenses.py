@@ -10,10 +10,10 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from domain.documents import features_document, limits_document
 from domain.license import RENEWAL_LEEWAY, License
 from domain.license_terms import Terms
 from domain.standing import PaymentStanding
-from projections.granted import features, limits
 from projections.listing import Row, containing, page
 from projections.log import Recorded
 from projections.read_model import Handler, ReadModel, Statement, insert, update
@@ -32,8 +32,8 @@ def _terms(terms: Terms) -> dict[str, Any]:
         "seats": terms.seats,
         "overage": grants.overage.value,
         "machines_limit": grants.machines,
-        "features": Jsonb(features(grants)),
-        "limits": Jsonb(limits(grants)),
+        "features": Jsonb(features_document(grants.features)),
+        "limits": Jsonb(limits_document(grants.limits)),
     }
 
 

@@ -8,23 +8,12 @@ from typing import Any, ClassVar
 import psycopg
 from psycopg.types.json import Jsonb
 
-from domain.plan import Plan, PlanTerms, Price
+from domain.documents import entitlements_document, price_document
+from domain.plan import Plan, PlanTerms
 from domain.product import Product
-from projections.granted import entitlements
 from projections.listing import Row, page
 from projections.log import Recorded
 from projections.read_model import Handler, ReadModel, Statement, insert, update
-
-
-def _price(price: Price) -> dict[str, Any]:
-    return {
-        "code": price.code,
-        "amount": price.money.amount,
-        "currency": price.money.currency,
-        "interval": price.interval.value,
-        "interval_count": price.interval_count,
-        "stripe_price": price.stripe_price,
-    }
 
 
 def _version(recorded: Recorded, number: int, terms: PlanTerms) -> Statement:
@@ -40,8 +29,8 @@ def _version(recorded: Recorded, number: int, terms: PlanTerms) -> Statement:
             terms.name,
             terms.trial_days,
             None if seats == "quantity" else seats,
-            Jsonb(entitlements(terms.entitlements)),
-            Jsonb([_price(price) for price in terms.prices]),
+            Jsonb(entitlements_document(terms.entitlements)),
+            Jsonb([price_document(price) for price in terms.prices]),
             min((price.money.amount for price in terms.prices), default=None),
             recorded.stream_id,
         ),

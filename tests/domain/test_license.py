@@ -147,6 +147,8 @@ def test_nonsense_is_refused():
     license = issued()
     with pytest.raises(InvalidRequest):
         license.resize(0, reason="x", now=NOW)
+    with pytest.raises(InvalidRequest):
+        license.suspend(reason=" ", now=NOW)  # a hold without a reason would not be seen
     with pytest.raises(Conflict):
         license.extend(NOW, reason="x", now=day(1))
 
