@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
-from domain.aggregate import Aggregate, Created
+from domain.aggregate import Aggregate, Created, Event
 from domain.provider_facts import Figures, InvoiceStatus, Seen
 
 
@@ -28,6 +28,19 @@ class Refund:
 
     amount: int
     refunded_at: datetime
+
+
+class _Reached(Event):
+    """A report says that the invoice has come to `STATUS`; once settled nobody tries to collect it any more."""
+
+    STATUS: ClassVar[InvoiceStatus]
+    seen: Seen
+
+    def apply(self, invoice: Invoice) -> None:
+        invoice.status = self.STATUS
+        invoice.seen = self.seen
+        if self.STATUS.settled:
+            invoice.next_attempt_at = None
 
 
 class Invoice(Aggregate):
@@ -162,39 +175,21 @@ class Invoice(Aggregate):
         def apply(self, invoice: Invoice) -> None:
             invoice.seen = self.seen
 
-    class Finalized(Aggregate.Event):
+    class Finalized(_Reached):
         TOPIC = "invoice.finalized"
-        seen: Seen
+        STATUS = InvoiceStatus.OPEN
 
-        def apply(self, invoice: Invoice) -> None:
-            invoice.status = InvoiceStatus.OPEN
-            invoice.seen = self.seen
-
-    class Paid(Aggregate.Event):
+    class Paid(_Reached):
         TOPIC = "invoice.paid"
-        seen: Seen
+        STATUS = InvoiceStatus.PAID
 
-        def apply(self, invoice: Invoice) -> None:
-            invoice.status = InvoiceStatus.PAID
-            invoice.seen = self.seen
-            invoice.next_attempt_at = None
-
-    class Voided(Aggregate.Event):
+    class Voided(_Reached):
         TOPIC = "invoice.voided"
-        seen: Seen
+        STATUS = InvoiceStatus.VOID
 
-        def apply(self, invoice: Invoice) -> None:
-            invoice.status = InvoiceStatus.VOID
-            invoice.seen = self.seen
-            invoice.next_attempt_at = None
-
-    class WrittenOff(Aggregate.Event):
+    class WrittenOff(_Reached):
         TOPIC = "invoice.written_off"
-        seen: Seen
-
-        def apply(self, invoice: Invoice) -> None:
-            invoice.status = InvoiceStatus.UNCOLLECTIBLE
-            invoice.seen = self.seen
+        STATUS = InvoiceStatus.UNCOLLECTIBLE
 
     class PaymentFailed(Aggregate.Event):
         TOPIC = "invoice.payment_failed"
@@ -223,9 +218,4 @@ class Invoice(Aggregate):
             invoice.organization_id = self.organization_id
 
 
-_BY_STATUS = {
-    InvoiceStatus.OPEN: Invoice.Finalized,
-    InvoiceStatus.PAID: Invoice.Paid,
-    InvoiceStatus.VOID: Invoice.Voided,
-    InvoiceStatus.UNCOLLECTIBLE: Invoice.WrittenOff,
-}
+_BY_STATUS = {event.STATUS: event for event in (Invoice.Finalized, Invoice.Paid, Invoice.Voided, Invoice.WrittenOff)}
