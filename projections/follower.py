@@ -20,7 +20,7 @@ import structlog
 from domain.errors import Unavailable
 from projections.log import Decode, LogReader, Recorded, head
 from projections.positions import NeedsRebuild, Place, is_stale, places, register
-from projections.read_model import Consumer
+from projections.read_model import Consumer, Follower, Teller
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ _AWAY_PAUSE = 2.0
 class Followers:
     """Runs consumers over the log of one database, in one thread, over one connection."""
 
-    def __init__(self, database_url: str, decode: Decode, consumers: Sequence[Consumer]) -> None:
+    def __init__(self, database_url: str, decode: Decode, consumers: Sequence[Follower]) -> None:
         self._url = database_url
         self._consumers = consumers
         self._reader = LogReader(decode)
@@ -81,19 +81,22 @@ class Followers:
         while self.advance(connection):
             pass
 
-    def _behind(self, connection: psycopg.Connection[Any], last: int) -> dict[int, list[tuple[Consumer, Place]]]:
+    def _behind(self, connection: psycopg.Connection[Any], last: int) -> dict[int, list[tuple[Follower, Place]]]:
         """The consumers to be served, by position: those that are level share a batch."""
         known = places(connection, [consumer.name for consumer in self._consumers])
-        by_position: dict[int, list[tuple[Consumer, Place]]] = defaultdict(list)
+        by_position: dict[int, list[tuple[Follower, Place]]] = defaultdict(list)
         for consumer in self._consumers:
             place = known.get(consumer.name)
             if place and place.position < last and not self._paused(place):
                 by_position[place.position].append((consumer, place))
         return by_position
 
-    def _advance_one(self, connection: psycopg.Connection[Any], consumer: Consumer) -> int:
+    def _advance_one(self, connection: psycopg.Connection[Any], consumer: Follower) -> int:
         try:
-            taken = take_batch(connection, self._reader, consumer)
+            if isinstance(consumer, Teller):
+                taken = tell_batch(connection, self._reader, consumer)
+            else:
+                taken = take_batch(connection, self._reader, consumer)
             self._pauses.pop(consumer.name, None)
             return taken
         except Exception as error:
@@ -107,7 +110,7 @@ class Followers:
             self._pauses.pop(place.name, None)
         return place.name in self._pauses and time.monotonic() < self._pauses[place.name][0]
 
-    def _stopped(self, connection: psycopg.Connection[Any], consumer: Consumer, error: Exception) -> None:
+    def _stopped(self, connection: psycopg.Connection[Any], consumer: Follower, error: Exception) -> None:
         _, last = self._pauses.get(consumer.name, (0.0, 0.5))
         is_known_away = isinstance(error, Unavailable) and consumer.name in self._pauses
         pause = min(last * 2, _AWAY_PAUSE if isinstance(error, Unavailable) else _LONGEST_PAUSE)
@@ -151,28 +154,47 @@ def take_batch(connection: psycopg.Connection[Any], reader: LogReader, consumer:
         if not batch:
             return 0
         apply(connection, consumer, batch)
-        connection.execute(
-            "update follower_positions set position = %s, updated_at = now(), error = null, failed_at = null"
-            " where name = %s",
-            (batch[-1].position, consumer.name),
-        )
+        _move(connection, consumer, position, batch[-1].position)
+    return len(batch)
+
+
+def tell_batch(connection: psycopg.Connection[Any], reader: LogReader, teller: Teller) -> int:
+    """Tells the next batch, then moves the position if nobody else has; answers how many events were read."""
+    place = places(connection, [teller.name]).get(teller.name)
+    batch = reader.read(connection, place.position) if place else []
+    if place is None or not batch:
+        return 0
+    if wanted := _wanted(teller, batch):
+        teller.tell(wanted)
+    _move(connection, teller, place.position, batch[-1].position)
     return len(batch)
 
 
 def apply(connection: psycopg.Connection[Any], consumer: Consumer, batch: Sequence[Recorded]) -> None:
     """Hands a consumer the events of a batch that it asked for."""
-    wanted = [r for r in batch if consumer.topics is None or r.topic in consumer.topics]
-    if wanted:
+    if wanted := _wanted(consumer, batch):
         consumer.apply(connection, wanted)
 
 
-def _has_no_part(consumer: Consumer, place: Place, happened: set[str]) -> bool:
+def _wanted(consumer: Follower, batch: Sequence[Recorded]) -> list[Recorded]:
+    return [r for r in batch if consumer.topics is None or r.topic in consumer.topics]
+
+
+def _move(connection: psycopg.Connection[Any], consumer: Follower, position: int, until: int) -> None:
+    connection.execute(
+        "update follower_positions set position = %s, updated_at = now(), error = null, failed_at = null"
+        " where name = %s and position = %s",
+        (until, consumer.name, position),
+    )
+
+
+def _has_no_part(consumer: Follower, place: Place, happened: set[str]) -> bool:
     if consumer.topics is None or place.error is not None or is_stale(consumer, place.digest):
         return False
     return consumer.topics.isdisjoint(happened)
 
 
-def _pass_over(connection: psycopg.Connection[Any], idle: Iterable[Consumer], position: int, until: int) -> int:
+def _pass_over(connection: psycopg.Connection[Any], idle: Iterable[Follower], position: int, until: int) -> int:
     """Moves consumers that want nothing of a batch behind it, all at once; answers how many moved."""
     return connection.execute(
         "update follower_positions set position = %s, updated_at = now() where name in ("

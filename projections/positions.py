@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from projections.log import head
-from projections.read_model import Consumer, ReadModel
+from projections.read_model import Follower, ReadModel
 
 _PATIENCE = 0.5
 """Seconds that a list waits at most for its read model; after that it says how far it is."""
@@ -36,7 +36,7 @@ class Place(NamedTuple):
     updated_at: datetime
 
 
-def register(connection: psycopg.Connection[Any], consumers: Iterable[Consumer]) -> None:
+def register(connection: psycopg.Connection[Any], consumers: Iterable[Follower]) -> None:
     """Gives every consumer that has none a position, at the beginning of the log."""
     for consumer in consumers:
         connection.execute("insert into follower_positions (name) values (%s) on conflict do nothing", (consumer.name,))
@@ -74,7 +74,7 @@ def lock(connection: psycopg.Connection[Any], read_model: ReadModel) -> Place:
     return places(connection, [read_model.name])[read_model.name]
 
 
-def status(connection: psycopg.Connection[Any], consumers: Sequence[Consumer]) -> list[dict[str, Any]]:
+def status(connection: psycopg.Connection[Any], consumers: Sequence[Follower]) -> list[dict[str, Any]]:
     """For each follower its name, position, the log's position, lag (events), error and since when, last move, and
     whether its tables have to be built again."""
     known, log_position = places(connection, [consumer.name for consumer in consumers]), head(connection)
@@ -82,7 +82,7 @@ def status(connection: psycopg.Connection[Any], consumers: Sequence[Consumer]) -
 
 
 def _status(
-    connection: psycopg.Connection[Any], consumer: Consumer, place: Place | None, log_position: int
+    connection: psycopg.Connection[Any], consumer: Follower, place: Place | None, log_position: int
 ) -> dict[str, Any]:
     position = place.position if place else 0
     return {
@@ -105,7 +105,7 @@ def needs_rebuild(connection: psycopg.Connection[Any], read_model: ReadModel) ->
     return _existing(connection, read_model) != set(read_model.tables)
 
 
-def is_stale(consumer: Consumer, digest: str) -> bool:
+def is_stale(consumer: Follower, digest: str) -> bool:
     """Whether tables recorded under `digest` are other ones than this consumer writes."""
     return isinstance(consumer, ReadModel) and consumer.digest != digest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import psycopg
 
@@ -27,6 +27,23 @@ class Consumer(Protocol):
         """None: every topic."""
 
     def apply(self, connection: psycopg.Connection[Any], batch: Sequence[Recorded]) -> None: ...
+
+
+@runtime_checkable
+class Teller(Protocol):
+    """A follower that tells somebody over the network. It is called outside of any transaction, and again with the same
+    events when it fails, when its process dies before the position has moved, or when two processes tell at once."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def topics(self) -> frozenset[str] | None: ...
+
+    def tell(self, batch: Sequence[Recorded]) -> None: ...
+
+
+Follower = Consumer | Teller
 
 
 class ReadModel:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 from uuid import UUID
-
-import psycopg
 
 from domain.license import License
 from projections.log import Recorded
@@ -42,6 +39,6 @@ class SeatLimits:
     def __init__(self, put: Callable[[set[UUID]], None]) -> None:
         self._put = put
 
-    def apply(self, connection: psycopg.Connection[Any], batch: Sequence[Recorded]) -> None:
+    def tell(self, batch: Sequence[Recorded]) -> None:
         """The events themselves are not looked at: one that cannot be decoded must not keep limits from the pool."""
         self._put({recorded.stream_id for recorded in batch})

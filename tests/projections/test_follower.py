@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from domain.aggregate import Event
 from domain.license import License
@@ -214,6 +215,7 @@ def test_the_seat_pool_is_told_which_licences_changed_and_told_again_when_it_fai
     problems = [ConnectionError("Redis is away")]
 
     def put(license_ids: set) -> None:
+        assert followed.connection.info.transaction_status is TransactionStatus.IDLE
         told.append(license_ids)
         if problems:
             raise problems.pop()
