@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from domain.durations import CalendarTerm
 from domain.problems import Problem, check_code, check_distinct, check_duration, check_range, under
+from domain.seat_policy import SeatPolicy
 
 UNLIMITED: Final = "unlimited"
 _DAY = timedelta(days=1)
@@ -124,7 +125,7 @@ class Entitlements:
     A seat is lost one `lease` after its last heartbeat; clients are told to beat every `heartbeat` and may work
     `offline_grace` beyond the lease. `payment_grace[i]` is the grace after failed payment i+1; the next one suspends.
     A licence runs to the end of the paid period, or for `license_term`. `machines` (None: not node-locked) is how
-    many fingerprints may be activated.
+    many fingerprints may be activated. `seat_policy` says how the seats are shared out.
     """
 
     seats: int | Literal["quantity"]
@@ -138,14 +139,16 @@ class Entitlements:
     features: tuple[Feature, ...] = ()
     limits: tuple[Limit, ...] = ()
     rate_limits: tuple[RateLimit, ...] = ()
+    seat_policy: SeatPolicy = field(default_factory=SeatPolicy)
 
     def in_order(self) -> Entitlements:
-        """The same entitlements with features and limits by name."""
+        """The same entitlements with features, limits and groups by name."""
         return replace(
             self,
             features=tuple(sorted(self.features, key=lambda each: each.name)),
             limits=tuple(sorted(self.limits, key=lambda each: each.meter)),
             rate_limits=tuple(sorted(self.rate_limits, key=lambda each: each.name)),
+            seat_policy=self.seat_policy.in_order(),
         )
 
     def seats_granted(self, quantity: int) -> int:
@@ -193,6 +196,9 @@ class Entitlements:
             yield from check_range("seats", self.seats, 1, 1_000_000)
         if self.machines is not None:
             yield from check_range("machines", self.machines, 1, 1_000_000)
+        yield from self.seat_policy.problems()
+        if self.seats != "quantity" and self.seat_policy.reserved > self.seats:
+            yield Problem("groups", f"{self.seat_policy.reserved:,} seats are reserved, but there are {self.seats:,}")
 
     def _time_problems(self) -> Iterator[Problem]:
         yield from check_duration("lease", self.lease, timedelta(seconds=10), 31 * _DAY)
