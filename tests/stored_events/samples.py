@@ -1,9 +1,13 @@
-"""The frozen samples: what the log holds of each kind of event, as it was first written."""
+"""The frozen samples: what the log holds of each kind of event, as it was first written.
+
+`plan.published.json` is the first shape of an event, `plan.published.2.json` what it became when fields were added.
+"""
 
 from __future__ import annotations
 
 import json
 import pkgutil
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,21 +31,46 @@ def event_classes() -> dict[str, type[Event]]:
     return {kind.topic(): kind for kind in kinds}
 
 
-def path_of(topic: str) -> Path:
-    return FOLDER / f"{topic}.json"
+def name_of(topic: str, shape: int) -> str:
+    """What the sample of an event's nth shape is called."""
+    return topic if shape == 1 else f"{topic}.{shape}"
+
+
+def topic_of(name: str) -> str:
+    return re.sub(r"\.\d+$", "", name)
+
+
+def path_of(name: str) -> Path:
+    return FOLDER / f"{name}.json"
 
 
 def samples() -> dict[str, dict[str, Any]]:
-    """Topic → the state as JSON."""
-    read = (json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json")))
-    return {sample["topic"]: sample["state"] for sample in read}
+    """Name → the state as JSON; the shapes of an event in their order."""
+    return {path.stem: json.loads(path.read_text())["state"] for path in sorted(FOLDER.glob("*.json"), key=_place)}
 
 
-def decoded(topic: str, state: dict[str, Any]) -> Event:
+def newest() -> dict[str, str]:
+    """Topic → the name of the sample of its newest shape."""
+    return {topic_of(name): name for name in samples()}
+
+
+def encoded(event: Any) -> dict[str, Any]:
+    """The state as the engine writes it today."""
+    state: dict[str, Any] = json.loads(EventCodec().to_stored_event(event).state)
+    return state
+
+
+def decoded(name: str, state: dict[str, Any]) -> Event:
     """The sample as the engine reads it."""
+    topic = topic_of(name)
     version = 1 if issubclass(event_classes()[topic], Created) else 2
     event: Any = EventCodec().to_domain_event(StoredEvent(STREAM, version, topic, json.dumps(state).encode()))
     return event  # type: ignore[no-any-return]
+
+
+def _place(path: Path) -> tuple[str, int]:
+    topic = topic_of(path.stem)
+    return topic, int(path.stem.removeprefix(topic)[1:] or 1)
 
 
 def _is_stored(kind: Any) -> bool:
