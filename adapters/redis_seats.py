@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from secrets import token_hex
 from typing import Any
@@ -15,6 +15,7 @@ from uuid import UUID
 
 from adapters.lua_script import Script
 from adapters.redis_line import Argument, RedisLine
+from adapters.seat_access_document import read_access
 from adapters.seat_keys import (
     LETTERS,
     REASONS,
@@ -26,10 +27,12 @@ from adapters.seat_keys import (
     holder_name,
     in_ms,
     keys_of,
+    milliseconds,
     rate_arguments,
     session,
     terms_of,
 )
+from domain.errors import Unavailable
 from domain.license import Status
 from domain.rate import Rate
 from domain.seat import CloseReason
@@ -54,6 +57,7 @@ _CHUNK = 500
 _ACQUIRE = Script("clock", "rate", "entry", "standing", "acquire")
 _RENEW = Script("clock", "rate", "entry", "standing", "renew")
 _RECORD = Script("entry", "record")
+_PLACE = Script("clock", "entry", "place")
 _WITHDRAW = Script("entry", "withdraw")
 _ASIDE = Script("clock", "entry", "aside")
 _FREE = Script("entry", "free")
@@ -68,11 +72,18 @@ _OUTCOMES = {outcome.encode(): outcome for outcome in Outcome}
 
 
 class RedisSeats:
-    """A `SeatPool` (application/seat_pool.py). `offset` says how far the engine's clock is ahead of the server's."""
+    """A `SeatPool` (application/seat_pool.py).
 
-    def __init__(self, line: RedisLine, offset: Callable[[], timedelta] = timedelta) -> None:
+    `offset` says how far the engine's clock is ahead of the server's, `generation` counts the times that seats began
+    to be kept here: what Redis has from an earlier one is stale.
+    """
+
+    def __init__(
+        self, line: RedisLine, offset: Callable[[], timedelta] = timedelta, generation: Callable[[], int] = lambda: 0
+    ) -> None:
         self._line = line
         self._offset = offset
+        self._generation = generation
 
     # --- seats ---
 
@@ -81,12 +92,14 @@ class RedisSeats:
         answer = await self._line.run(
             _ACQUIRE,
             (keys.license, keys.holders, keys.seats, keys.leases, keys.free, keys.due, keys.rate("acquires", holder)),
-            self._ahead(),
+            *self._now(),
             bid.session_id.hex,
             holder,
             bid.key_digest,
             keys.name,
             *rate_arguments(rate),
+            bid.policy,
+            bid.leave,
         )
         return _proposal(answer, rate)
 
@@ -95,7 +108,7 @@ class RedisSeats:
         answer = await self._line.run(
             _RENEW,
             (keys.license, keys.seats, keys.leases, keys.due, keys.rate("heartbeats", holder_name(holder))),
-            self._ahead(),
+            *self._now(),
             sitting.session_id.hex,
             sitting.seat,
             keys.name,
@@ -106,6 +119,20 @@ class RedisSeats:
     async def record(self, sitting: Sitting) -> bool:
         keys = keys_of(sitting.license_id)
         return bool(await self._line.run(_RECORD, (keys.seats,), sitting.seat, sitting.session_id.hex))
+
+    async def place(self, sitting: Sitting, holder: str, version: int, borrowed_until: datetime | None) -> None:
+        keys = keys_of(sitting.license_id)
+        await self._line.run(
+            _PLACE,
+            keys[1:7],
+            *self._now(),
+            sitting.seat,
+            sitting.session_id.hex,
+            holder_name(holder),
+            version,
+            milliseconds(borrowed_until),
+            keys.name,
+        )
 
     async def withdraw(self, sitting: Sitting) -> None:
         keys = keys_of(sitting.license_id)
@@ -137,7 +164,7 @@ class RedisSeats:
         answer = await self._line.run(
             _ASIDE,
             (keys.holders, keys.seats, keys.leases, keys.due, keys.license),
-            self._ahead(),
+            *self._now(),
             seat,
             of.hex if of else "",
             LETTERS[reason],
@@ -159,17 +186,20 @@ class RedisSeats:
 
     async def look(self, license_id: UUID) -> View | None:
         keys = keys_of(license_id)
-        answer = await self._line.run(_LOOK, (keys.license, keys.leases), self._ahead())
+        answer = await self._line.run(_LOOK, (keys.license, keys.leases), *self._now())
         if len(answer) == 1:
             return None
-        refusal, status, key, used, document = answer
-        return View(_OUTCOMES.get(refusal), status.decode(), key.decode(), used, document)
+        refusal, status, key, used, document, lapsed, limit = answer
+        shown = status.decode(), key.decode(), used, document, lapsed
+        return View(_OUTCOMES.get(refusal), *shown, None if limit < 0 else limit)
 
     async def learn(self, facts: LicenseFacts) -> None:
         await self._tell(facts, "")
 
     async def epoch(self, license_id: UUID) -> str:
-        found: bytes = await self._line.run(_EPOCH, (keys_of(license_id).license,), token_hex(8))
+        found: bytes = await self._line.run(_EPOCH, keys_of(license_id)[1:6], self._generation(), token_hex(8))
+        if not found:  # another process knows a later generation already, this one will in a moment
+            raise Unavailable(retry_after=1)
         return found.decode()
 
     async def load(self, facts: LicenseFacts, seats: Sequence[SeatState], epoch: str) -> bool:
@@ -182,8 +212,9 @@ class RedisSeats:
         await self._line.call("DEL", *keys_of(license_id)[1:6])
 
     async def is_loaded(self, license_ids: Sequence[UUID]) -> list[bool]:
-        asked = (self._line.call("HEXISTS", keys_of(each).license, "loaded") for each in license_ids)
-        return [bool(answer) for answer in await asyncio.gather(*asked)]
+        asked = (self._line.call("HGET", keys_of(each).license, "loaded") for each in license_ids)
+        generation = str(self._generation()).encode()
+        return [loaded == generation for loaded in await asyncio.gather(*asked)]
 
     async def tighten(self, license_id: UUID, status: Status | None = None, limit: int | None = None) -> None:
         wanted = (status or "", "" if limit is None else limit)
@@ -198,16 +229,21 @@ class RedisSeats:
         told: list[Argument] = []
         for each in seats:
             of = each.session_id.hex if each.session_id else ""
-            told += (each.seat, each.version, of, holder_name(each.holder))
-        return bool(await self._line.run(_MERGE, keys[1:7], self._ahead(), lease, keys.name, epoch, *told))
+            told += (each.seat, each.version, of, holder_name(each.holder), milliseconds(each.borrowed_until))
+        resume = in_ms(facts.terms.resume)
+        return bool(await self._line.run(_MERGE, keys[1:7], self._ahead(), lease, resume, keys.name, epoch, *told))
+
+    def _now(self) -> tuple[int, int]:
+        return self._ahead(), self._generation()
 
     def _ahead(self) -> int:
         return in_ms(self._offset())
 
 
 def _proposal(answer: list[Any], rate: Rate | None) -> Proposal:
-    said, now, ends, seat, version, of, recorded, former, limit, used, left, back, wait, terms = answer
+    said, now, ends, seat, version, of, recorded, former, limit, used, left, back, wait, terms, over, borrowed = answer
     outcome = _OUTCOMES[said]
+    is_about_policy = outcome is Outcome.POLICY_CHANGED
     return Proposal(
         outcome,
         seat,
@@ -220,7 +256,10 @@ def _proposal(answer: list[Any], rate: Rate | None) -> Proposal:
         at(now),
         at(ends),
         None if outcome is Outcome.STALE else allowance(rate, left, back, wait),
-        terms_of(terms),
+        None if is_about_policy else terms_of(terms),
+        bool(over),
+        bool(borrowed),
+        read_access(terms) if is_about_policy else None,
     )
 
 

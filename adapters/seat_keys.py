@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 
+from adapters.seat_access_document import access_document
 from domain.rate import Allowance, Rate
 from domain.seat import CloseReason
 from domain.seat_pool import LicenseFacts, SeatTerms
@@ -24,6 +25,8 @@ LETTERS = {
     CloseReason.SUSPENDED: "s",
     CloseReason.RESIZED: "z",
     CloseReason.REVOKED: "v",
+    CloseReason.SWAPPED: "w",
+    CloseReason.BORROWED: "o",
 }
 REASONS = {letter.encode(): reason for reason, letter in LETTERS.items()}
 _HOLDER = 22
@@ -66,12 +69,16 @@ def facts_arguments(facts: LicenseFacts) -> tuple[str | int, ...]:
         facts.version,
         facts.status,
         "" if facts.limit is None else facts.limit,
-        _milliseconds(facts.expires_at),
-        _milliseconds(facts.grace_ends_at),
+        milliseconds(facts.expires_at),
+        milliseconds(facts.grace_ends_at),
         in_ms(facts.terms.lease),
         facts.key_digest,
         _terms_json(facts.terms),
         orjson.dumps(facts.document, option=orjson.OPT_UTC_Z).decode(),
+        "" if facts.granted is None else facts.granted,
+        in_ms(facts.terms.resume),
+        facts.access.digest,
+        access_document(facts.access),
     )
 
 
@@ -81,7 +88,7 @@ def _terms_json(terms: SeatTerms) -> str:
             str(terms.organization_id),
             terms.product,
             dict(terms.features),
-            *(in_ms(each) for each in (terms.lease, terms.heartbeat, terms.offline_grace)),
+            *(in_ms(each) for each in (terms.lease, terms.heartbeat, terms.offline_grace, terms.resume)),
         ]
     ).decode()
 
@@ -116,5 +123,5 @@ def in_ms(duration: timedelta) -> int:
     return duration // timedelta(milliseconds=1)
 
 
-def _milliseconds(moment: datetime | None) -> str | int:
+def milliseconds(moment: datetime | None) -> str | int:
     return "" if moment is None else int(moment.timestamp() * 1000)

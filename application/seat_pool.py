@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -23,6 +24,9 @@ class SeatPool(Protocol):
 
     async def record(self, sitting: Sitting) -> bool:
         """The proposed session is in the log; False when the pool does not hold it any more."""
+
+    async def place(self, sitting: Sitting, holder: str, version: int, borrowed_until: datetime | None) -> None:
+        """The log moved this seat to this session, at this version: it sits there from now on, recorded."""
 
     async def withdraw(self, sitting: Sitting) -> None:
         """The proposal could not be stored: the seat is as it was before."""

@@ -12,19 +12,28 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   ├── IdempotencyMismatch
     │   ├── RequestInProgress       the first request with this Idempotency-Key is still at work
     │   ├── MachinesExhausted       as many machines are bound as the plan allows; details.limit and details.used
+    │   ├── QueueNotOffered         the plan has no queue
+    │   ├── BorrowNotOffered        the plan lends no seats
+    │   ├── SeatBorrowed            the seat is away until a time; details.borrowed_until
     │   ├── ActivationsExhausted    too many machines were bound lately; retry_after says when the next may be
     │   └── ConcurrentChange        somebody else changed it first, several times
     ├── NotAuthenticated            no credential, or one that does not hold
     │   ├── LicenseKeyInvalid
-    │   └── LeaseInvalid
+    │   ├── LeaseInvalid
+    │   └── TicketInvalid
     ├── NotAllowed                  a good credential without the right
     │   ├── EmailNotVerified
+    │   ├── SeatNotAllowed          the licence's lists leave this user or machine out
     │   ├── LicenseSuspended
     │   ├── LicenseExpired
     │   └── LicenseRevoked
     ├── SignatureInvalid            a webhook or a link that does not prove its origin
     ├── SessionClosed               the seat session has ended; details.reason says why
-    ├── SeatsExhausted              every seat is taken; details.limit and details.used
+    ├── TicketClosed                the place in the queue is gone; details.reason says why
+    ├── SeatsExhausted              every seat is taken; details.limit and details.used, and details.axis when it is not
+    │                               the licence's own limit
+    │   └── BorrowExhausted         as many seats are away as the plan lends
+    ├── QueueFull                   as many wait as the plan allows
     ├── RateLimited                 too many calls; retry_after says when
     ├── TooLarge                    the request body is over the limit
     └── Unavailable                 a part we need is away; nothing was done
@@ -36,6 +45,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from domain.rate import Allowance
 
 
@@ -127,6 +138,24 @@ class MachinesExhausted(Conflict):
         )
 
 
+class QueueNotOffered(Conflict):
+    code = "queue_not_offered"
+    sentence = "The plan of this licence has no queue; ask for a seat again later."
+
+
+class BorrowNotOffered(Conflict):
+    code = "borrow_not_offered"
+    sentence = "The plan of this licence lends no seats; stay connected to keep the seat."
+
+
+class SeatBorrowed(Conflict):
+    code = "seat_borrowed"
+
+    def __init__(self, until: datetime) -> None:
+        moment = f"{until.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+        super().__init__(f"This seat is borrowed until {moment}.", details={"borrowed_until": moment})
+
+
 class ActivationsExhausted(Conflict):
     code = "activations_exhausted"
     sentence = "This licence was moved to other machines too often in the last 30 days."
@@ -147,6 +176,11 @@ class LeaseInvalid(NotAuthenticated):
     sentence = "The lease is missing, expired or not ours; acquire a seat again."
 
 
+class TicketInvalid(NotAuthenticated):
+    code = "ticket_invalid"
+    sentence = "The ticket is missing or not ours; take a place in the queue again."
+
+
 class NotAllowed(UsherError):
     code = "not_allowed"
     sentence = "This credential does not allow that."
@@ -155,6 +189,11 @@ class NotAllowed(UsherError):
 class EmailNotVerified(NotAllowed):
     code = "email_not_verified"
     sentence = "Confirm the e-mail address first; the link is in the mail we sent."
+
+
+class SeatNotAllowed(NotAllowed):
+    code = "seat_not_allowed"
+    sentence = "This licence does not admit this user or machine; ask whoever manages it."
 
 
 class LicenseSuspended(NotAllowed):
@@ -184,14 +223,53 @@ class SessionClosed(UsherError):
         super().__init__(f"This seat session has ended ({reason}); acquire a seat again.", details={"reason": reason})
 
 
+class TicketClosed(UsherError):
+    code = "ticket_closed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This place in the queue is gone ({reason}); take another.", details={"reason": reason})
+
+
 class SeatsExhausted(UsherError):
+    """`axis` says whose limit it is: license (not told), user, group, borrowed, reserved (for others) or queue (others
+    wait)."""
+
     code = "seats_exhausted"
 
-    def __init__(self, *, limit: int, used: int, retry_after: int = 30) -> None:
+    def __init__(
+        self, *, limit: int, used: int, axis: str = "license", queue: bool = False, retry_after: int = 30
+    ) -> None:
         super().__init__(
-            f"All {limit} seats of this licence are in use; wait for one or add seats.",
-            details={"limit": limit, "used": used},
+            _EXHAUSTED[axis].format(limit=limit),
+            details={"limit": limit, "used": used}
+            | ({"axis": axis} if axis != "license" else {})
+            | ({"queue": True} if queue else {}),
             retry_after=retry_after,
+        )
+
+
+_EXHAUSTED = {
+    "license": "All {limit} seats of this licence are in use; wait for one or add seats.",
+    "user": "This user holds {limit} seats, as many as one may; release one first.",
+    "group": "This group holds {limit} seats, as many as it may; wait for one.",
+    "reserved": "The free seats of this licence are reserved for others; wait for another.",
+    "queue": "Others wait for a seat of this licence; take a place in the queue.",
+    "borrowed": "{limit} seats of this licence are away, as many as may be; wait until one is back.",
+}
+
+
+class BorrowExhausted(SeatsExhausted):
+    code = "borrow_exhausted"
+
+
+class QueueFull(UsherError):
+    code = "queue_full"
+
+    def __init__(self, *, length: int) -> None:
+        super().__init__(
+            f"{length} wait for a seat of this licence, as many as may; try again later.",
+            details={"length": length},
+            retry_after=60,
         )
 
 

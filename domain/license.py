@@ -10,13 +10,10 @@ from uuid import UUID
 from domain.aggregate import Aggregate, Created
 from domain.errors import Conflict, InvalidRequest, LicenseRevoked
 from domain.license_status import Status as Status
-from domain.license_terms import Grant, Key, Terms
+from domain.license_terms import RENEWAL_LEEWAY, Grant, Key, Terms
 from domain.machines import Machines
-from domain.standing import GOOD, PaymentStanding, Standing
-
-RENEWAL_LEEWAY = timedelta(hours=1)
-"""How long a subscription's licence works past the paid period: the provider's word of the renewal comes a little
-late, and customers must not stand outside meanwhile."""
+from domain.seat_access import SeatRules
+from domain.standing import GOOD, PaymentFollowed, PaymentStanding, Standing
 
 
 class License(Aggregate):
@@ -38,6 +35,7 @@ class License(Aggregate):
         revoked_reason: str | None
         is_expired: bool
         machines: Machines
+        seat_rules: SeatRules
 
     @classmethod
     def issue(cls, *, id: UUID, now: datetime, **grant: Unpack[Grant]) -> License:
@@ -120,6 +118,12 @@ class License(Aggregate):
         if digest in self.machines.bound:
             self.record(self.MachineDeactivated, now=now, fingerprint_digest=digest)
 
+    def set_seat_rules(self, rules: SeatRules, *, reason: str, now: datetime) -> None:
+        """Who belongs to the plan's groups, and who may sit at all."""
+        self._require_not_revoked()
+        if rules != self.seat_rules:
+            self.record(self.SeatRulesSet, now=now, rules=rules, reason=reason)
+
     def expire(self, *, now: datetime) -> None:
         """Records that the time has run out, if it has."""
         if not self.is_expired and self.revoked_reason is None and self.ends_at is not None and self.ends_at <= now:
@@ -181,32 +185,18 @@ class License(Aggregate):
             license.revoked_reason = None
             license.is_expired = False
             license.machines = Machines()
+            license.seat_rules = SeatRules()
 
-    class GraceOpened(Aggregate.Event):
+    class GraceOpened(PaymentFollowed):
         """A payment failed; the licence works until `payment.until`."""
 
         TOPIC = "license.grace_opened"
-        payment: PaymentStanding
 
-        def apply(self, license: License) -> None:
-            license.payment = self.payment
-            license.is_held_by_payment = False
-
-    class PaymentSuspended(Aggregate.Event):
+    class PaymentSuspended(PaymentFollowed):
         TOPIC = "license.payment_suspended"
-        payment: PaymentStanding
 
-        def apply(self, license: License) -> None:
-            license.payment = self.payment
-            license.is_held_by_payment = True
-
-    class PaymentRecovered(Aggregate.Event):
+    class PaymentRecovered(PaymentFollowed):
         TOPIC = "license.payment_recovered"
-        payment: PaymentStanding
-
-        def apply(self, license: License) -> None:
-            license.payment = self.payment
-            license.is_held_by_payment = False
 
     class Suspended(Aggregate.Event):
         TOPIC = "license.suspended"
@@ -261,6 +251,16 @@ class License(Aggregate):
         def apply(self, license: License) -> None:
             license.expires_at = self.expires_at
             license.is_expired = False
+
+    class SeatRulesSet(Aggregate.Event):
+        """People are known by digests here; their names are kept where they can be erased."""
+
+        TOPIC = "license.seat_rules_set"
+        rules: SeatRules
+        reason: str
+
+        def apply(self, license: License) -> None:
+            license.seat_rules = self.rules
 
     class Expired(Aggregate.Event):
         TOPIC = "license.expired"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict
 from uuid import UUID
 
 from domain.entitlements import Entitlements
+
+RENEWAL_LEEWAY = timedelta(hours=1)
+"""How long a subscription's licence works past the paid period: the provider's word of the renewal comes a little
+late, and customers must not stand outside meanwhile."""
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,15 @@ _LEFT = {
     CloseReason.SUSPENDED: "was cleared: the licence was suspended",
     CloseReason.RESIZED: "was cleared: the licence has fewer seats now",
     CloseReason.REVOKED: "was cleared: the licence was revoked",
+    CloseReason.SWAPPED: "was handed over to another machine",
+    CloseReason.BORROWED: "was taken along by its machine",
 }
+
+
+def opened(event: Seat.SessionOpened) -> str:
+    away = f", borrowed until {when(event.borrowed_until)}" if event.borrowed_until else ""
+    above = ", above the seats that were bought" if event.overage else ""
+    return f"Seat {event.seat} of licence {short(event.license_id)} was taken{away}{above}"
 
 
 def closed(event: Seat.SessionClosed) -> str:

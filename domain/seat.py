@@ -28,6 +28,8 @@ class CloseReason(StrEnum):
     SUSPENDED = "suspended"
     RESIZED = "resized"
     REVOKED = "revoked"
+    SWAPPED = "swapped"  # its machine gave the seat to another machine
+    BORROWED = "borrowed"  # its machine took the seat along, as another session
 
 
 class Seat(Aggregate):
@@ -42,6 +44,8 @@ class Seat(Aggregate):
         session_id: UUID | None
         last_session_id: UUID
         fingerprint_digest: str | None
+        borrowed_until: datetime | None
+        return_key: str
         closed_reason: CloseReason | None
 
     @classmethod
@@ -88,7 +92,12 @@ class Seat(Aggregate):
         return self.session_id is None
 
     class SessionOpened(Aggregate.Event):
-        """A machine sits down. `fingerprint_digest` is a SHA-256 in hex: the fingerprint itself is never stored."""
+        """A machine sits down. `fingerprint_digest` is a SHA-256 in hex: the fingerprint itself is never stored.
+
+        `holder` is whose the seat is when it is a person's ('': the machine's), `counts_for` the limits that it counts
+        for beside the licence's (`user:<digest>`, `group:<name>`); `overage` says that it is above the seats granted.
+        A borrowed seat is held until `borrowed_until`, or until a return signed with `return_key` (Ed25519, base64url).
+        """
 
         TOPIC = "seat.session_opened"
         license_id: UUID
@@ -97,6 +106,11 @@ class Seat(Aggregate):
         session_id: UUID
         fingerprint_digest: str
         lease_seconds: int
+        holder: str = ""
+        counts_for: tuple[str, ...] = ()
+        overage: bool = False
+        borrowed_until: datetime | None = None
+        return_key: str = ""
 
         @classmethod
         def at(cls, version: int, *, license_id: UUID, seat: int, now: datetime, **facts: Any) -> Seat.SessionOpened:
@@ -125,6 +139,8 @@ class Seat(Aggregate):
             seat.session_id = self.session_id
             seat.last_session_id = self.session_id
             seat.fingerprint_digest = self.fingerprint_digest
+            seat.borrowed_until = self.borrowed_until
+            seat.return_key = self.return_key
             seat.closed_reason = None
 
     class SessionClosed(Aggregate.Event):
@@ -150,4 +166,5 @@ class Seat(Aggregate):
         def apply(self, seat: Seat) -> None:
             seat.session_id = None
             seat.fingerprint_digest = None
+            seat.borrowed_until = None
             seat.closed_reason = self.reason

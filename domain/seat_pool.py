@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import inf
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.license import License, Status
 from domain.rate import Allowance
 from domain.seat import CloseReason, Seat
+from domain.seat_access import OPEN_TO_ALL, SeatAccess
 
 
 class Outcome(StrEnum):
@@ -26,6 +28,7 @@ class Outcome(StrEnum):
     EXPIRED = "expired"
     REVOKED = "revoked"
     KEY_CHANGED = "key_changed"
+    POLICY_CHANGED = "policy_changed"  # the bidder must look again whether, and as whom, it may bid
     GONE = "gone"  # the pool does not know the session
     CLOSING = "closing"  # the session is being ended
     STALE = "stale"  # the pool must be told of the licence first
@@ -42,14 +45,16 @@ class SeatTerms:
     lease: timedelta
     heartbeat: timedelta
     offline_grace: timedelta
+    resume: timedelta = timedelta(0)
+    """How long a lapsed seat stays its holder's when nobody needs it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LicenseFacts:
     """A licence as a pool needs it, as of `version` of the licence's stream. `limit` counts overage; None is no end.
 
-    `document` is what a validation needs: the `license` as it is shown, and the digests of the `machines` that it is
-    bound to (None: not node-locked).
+    `granted` are the seats without overage, `access` says who may bid. `document` is what a validation needs: the
+    `license` as it is shown, and the digests of the `machines` that it is bound to (None: not node-locked).
     """
 
     license_id: UUID
@@ -61,6 +66,8 @@ class LicenseFacts:
     key_digest: str
     terms: SeatTerms
     document: Mapping[str, Any] = field(default_factory=dict)
+    granted: int | None = None
+    access: SeatAccess = OPEN_TO_ALL
 
     @classmethod
     def of(cls, license: License, now: datetime, document: Mapping[str, Any] | None = None) -> LicenseFacts:
@@ -80,35 +87,55 @@ class LicenseFacts:
                 lease=grants.lease,
                 heartbeat=grants.heartbeat,
                 offline_grace=grants.offline_grace,
+                resume=grants.seat_policy.resume,
             ),
             document=document or {},
+            granted=license.terms.seats,
+            access=SeatAccess.of(grants.seat_policy, license.seat_rules),
         )
 
 
 class View(NamedTuple):
-    """A licence as it stands now: `refusal` is why it does not work (suspended, expired, revoked), or None."""
+    """A licence as it stands now: `refusal` is why it does not work (suspended, expired, revoked), or None.
+
+    Of the `used` seats `lapsed` have a lease that is over: whoever needs one may have it.
+    """
 
     refusal: Outcome | None
     status: str
     key_digest: str
     used: int
     document: bytes
+    lapsed: int
+    limit: int | None
+
+    @property
+    def available(self) -> float:
+        """Seats that may be had now."""
+        return inf if self.limit is None else self.limit - self.used + self.lapsed
 
 
 class Bid(NamedTuple):
-    """Somebody wants a seat. `session_id` is the session's if a seat is free; `holder` is a digest."""
+    """Somebody wants a seat. `session_id` is the session's if a seat is free; `holder` is a digest.
+
+    `policy` is the digest of the `SeatAccess` by which the bidder was judged; `leave` is how many seats must stay
+    available for others: without them the bid is EXHAUSTED.
+    """
 
     license_id: UUID
     key_digest: str
     holder: str
     session_id: UUID
+    policy: str = ""
+    leave: int = 0
 
 
 class Proposal(NamedTuple):
     """Answer to a bid. `terms` is None, and the seat means nothing, unless `outcome` is GRANTED or SEATED.
 
     `version` is that of the event that opens the session. `former` is the lapsed session to be closed just before.
-    `recorded` says that the opening is in the log for certain.
+    `recorded` says that the opening is in the log for certain. `access` is the licence's when
+    POLICY_CHANGED, `overage` says that more seats than granted are taken, `borrowed` that this one is.
     """
 
     outcome: Outcome
@@ -123,6 +150,9 @@ class Proposal(NamedTuple):
     lease_ends: datetime
     allowance: Allowance | None
     terms: SeatTerms | None
+    overage: bool = False
+    borrowed: bool = False
+    access: SeatAccess | None = None
 
 
 class Renewal(NamedTuple):
@@ -166,6 +196,7 @@ class SeatState(NamedTuple):
     holder: str = ""
     organization_id: UUID | None = None
     opened_at: datetime | None = None
+    borrowed_until: datetime | None = None
 
     @classmethod
     def after(cls, event: Seat.SessionOpened | Seat.SessionClosed) -> SeatState:
@@ -173,7 +204,8 @@ class SeatState(NamedTuple):
         at = event.license_id, event.seat, event.originator_version
         if isinstance(event, Seat.SessionClosed):
             return cls(*at, organization_id=event.organization_id)
-        return cls(*at, event.session_id, event.fingerprint_digest, event.organization_id, event.timestamp)
+        holder = event.holder or event.fingerprint_digest
+        return cls(*at, event.session_id, holder, event.organization_id, event.timestamp, event.borrowed_until)
 
     def closed(self, reason: CloseReason, now: datetime, note: str = "") -> Seat.SessionClosed:
         """The event that ends the session on this seat, built without loading it."""

@@ -8,10 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from domain.aggregate import Aggregate
 from domain.provider_facts import DisputeOutcome, SubscriptionStatus
 
 if TYPE_CHECKING:
     from domain.entitlements import Entitlements
+    from domain.license import License
     from domain.subscription import Subscription
 
 
@@ -34,6 +36,16 @@ class PaymentStanding:
 
 
 GOOD = PaymentStanding(Standing.GOOD)
+
+
+class PaymentFollowed(Aggregate.Event):
+    """What the subscription's payments mean for the licence has changed."""
+
+    payment: PaymentStanding
+
+    def apply(self, license: License) -> None:
+        license.payment = self.payment
+        license.is_held_by_payment = self.payment.standing is Standing.SUSPENDED
 
 
 def standing_of(subscription: Subscription, entitlements: Entitlements, now: datetime) -> PaymentStanding:

@@ -10,7 +10,8 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import tuple_row
 
-from domain.license import RENEWAL_LEEWAY, License
+from domain.license import License
+from domain.license_terms import RENEWAL_LEEWAY
 from domain.standing import Standing
 from projections.log import Recorded
 from projections.read_model import Handler, ReadModel, Statement, insert, update

@@ -11,8 +11,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from domain.documents import features_document, limits_document
-from domain.license import RENEWAL_LEEWAY, License
-from domain.license_terms import Terms
+from domain.license import License
+from domain.license_terms import RENEWAL_LEEWAY, Terms
 from domain.standing import PaymentStanding
 from projections.listing import Row, containing, page
 from projections.log import Recorded

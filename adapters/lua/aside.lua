@@ -5,25 +5,26 @@
 --   KEYS[3] leases    sorted set   seat number -> lease end (ms)
 --   KEYS[4] due       sorted set   <license>/<number> -> lease end (ms)
 --   KEYS[5] license   hash         facts of the licence
--- ARGV: clock offset (ms), number, session ('': whichever is there, if its lease is over), reason letter, hold (ms), license
+-- A seat of an older generation (see epoch.lua) is none of ours: it is not due any more.
+-- ARGV: clock offset (ms), generation, number, session ('': whichever is there, if its lease is over), reason letter, hold (ms), license
 -- Answers: session, version, reason letter (the first reason stays), terms, or nothing when there is nothing to close
 local now = clock(ARGV[1])
-local number, member = ARGV[2], ARGV[6] .. '/' .. ARGV[2]
+local number, member = ARGV[3], ARGV[7] .. '/' .. ARGV[3]
 local flag, session, holder, version = read(redis.call('HGET', KEYS[2], number))
-if not flag or flag == 'f' then
+if not flag or flag == 'f' or redis.call('HGET', KEYS[5], 'generation') ~= ARGV[2] then
     redis.call('ZREM', KEYS[4], member)
     return nil
 end
-if ARGV[3] == '' then
+if ARGV[4] == '' then
     if tonumber(redis.call('ZSCORE', KEYS[3], number) or 0) > now then return nil end
-elseif session ~= ARGV[3] then
+elseif session ~= ARGV[4] then
     return nil
 end
 if not is_closing(flag) then
     forget_holder(KEYS[1], holder, number)
-    flag = ARGV[4]
+    flag = ARGV[5]
     redis.call('HSET', KEYS[2], number, held(flag, session, holder, version))
 end
-redis.call('ZADD', KEYS[3], now + ARGV[5], number)
-redis.call('ZADD', KEYS[4], now + ARGV[5], member)
+redis.call('ZADD', KEYS[3], now + ARGV[6], number)
+redis.call('ZADD', KEYS[4], now + ARGV[6], member)
 return {session, version, flag, redis.call('HGET', KEYS[5], 'terms') or ''}

@@ -4,6 +4,7 @@
 --   p<session 32><holder 22><version>            proposed, not known to be in the log
 --   P<session 32><holder 22><former 32><version> proposed on a lapsed seat, whose former session closes at version - 1
 --   r<session 32><holder 22><version>            recorded in the log
+--   b, columns as r                              recorded, and borrowed: its lease ends when it ends
 --   any other letter, columns as r               set aside to be closed, for the reason that the letter stands for
 local function read(entry)
     if not entry then return nil end
@@ -18,8 +19,12 @@ local function held(flag, session, holder, version, former)
     return flag .. session .. holder .. (former or '') .. string.format('%d', version)
 end
 
+local function is_recorded(flag)
+    return flag == 'r' or flag == 'b'
+end
+
 local function is_closing(flag)
-    return flag ~= 'f' and flag ~= 'p' and flag ~= 'P' and flag ~= 'r'
+    return flag ~= 'f' and flag ~= 'p' and flag ~= 'P' and not is_recorded(flag)
 end
 
 -- Only the seat that a holder is mapped to may remove the mapping: the holder may sit elsewhere by now.

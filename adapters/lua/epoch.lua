@@ -1,10 +1,20 @@
 -- The time since Redis last lost this licence has a name. What was read from the log in one epoch must not be told in
 -- the next: a session that ended in between, and whose end was lost with the rest, would come back to life.
---   KEYS[1] license   hash   epoch
--- ARGV: the name of the epoch that begins now, if none is under way
--- Answers the name of the epoch that is.
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if epoch then return epoch end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
+-- Generations are counted: each time that seats begin to be kept in Redis is one. What an older one left is deleted,
+-- since seats were kept elsewhere in between; all but a hold, which is about what comes.
+--   KEYS[1] license   hash   epoch, generation, held_* (see tighten.lua)
+--   KEYS[2] holders, KEYS[3] seats, KEYS[4] leases, KEYS[5] free
+-- ARGV: generation, the name of the epoch that begins now, if none is under way
+-- Answers the name of the epoch that is; '' when the generation is over.
+local known = redis.call('HMGET', KEYS[1], 'generation', 'epoch', 'held_until', 'held_status', 'held_limit', 'held_version')
+if known[1] == ARGV[1] and known[2] then return known[2] end
+if known[1] and tonumber(known[1]) > tonumber(ARGV[1]) then return '' end
+if known[1] and known[1] ~= ARGV[1] then
+    redis.call('DEL', unpack(KEYS))
+    if known[3] then redis.call('HSET', KEYS[1], 'held_until', known[3], 'held_version', known[6]) end
+    if known[4] then redis.call('HSET', KEYS[1], 'held_status', known[4]) end
+    if known[5] then redis.call('HSET', KEYS[1], 'held_limit', known[5]) end
+end
+redis.call('HSET', KEYS[1], 'generation', ARGV[1], 'epoch', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], 60000)
-return ARGV[1]
+return ARGV[2]

@@ -3,5 +3,5 @@
 -- ARGV: number, session
 local flag, session, holder, version = read(redis.call('HGET', KEYS[1], ARGV[1]))
 if session ~= ARGV[2] or is_closing(flag) then return 0 end
-if flag ~= 'r' then redis.call('HSET', KEYS[1], ARGV[1], held('r', session, holder, version)) end
+if not is_recorded(flag) then redis.call('HSET', KEYS[1], ARGV[1], held('r', session, holder, version)) end
 return 1

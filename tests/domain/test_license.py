@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from domain.entitlements import Entitlements, Overage
 from domain.errors import Conflict, InvalidRequest, LicenseRevoked
-from domain.license import RENEWAL_LEEWAY, License, Status
-from domain.license_terms import Key, Terms
+from domain.license import License, Status
+from domain.license_terms import RENEWAL_LEEWAY, Key, Terms
 from domain.standing import GOOD, PaymentStanding, Standing
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)

@@ -1,0 +1,116 @@
+"""Who may bid for a licence's seats and which limits a seat counts for: the plan's policy, and what the licence says
+about people and machines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property
+from typing import NamedTuple
+
+from domain.errors import InvalidRequest, SeatNotAllowed
+from domain.seat_policy import Leasing, SeatGroup, SeatPolicy
+
+
+@dataclass(frozen=True)
+class SeatRules:
+    """What a licence says about people and machines; each is written `user:<digest>` or `machine:<digest>`.
+
+    `members` says who is in which group of the plan. With `include` only those listed may sit, with `exclude` they may
+    not; both list people, machines and `group:<name>`.
+    """
+
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class Bidder(NamedTuple):
+    """Who wants a seat: the digest of a machine's fingerprint, and of a user's name ('': nobody was named)."""
+
+    machine: str
+    user: str = ""
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset({f"machine:{self.machine}"} | ({f"user:{self.user}"} if self.user else set()))
+
+
+class Claim(NamedTuple):
+    """A seat counts for this limit, which allows `most`."""
+
+    name: str
+    most: int
+
+    @property
+    def axis(self) -> str:
+        """What kind of limit it is: holder, user, group or borrowed."""
+        return self.name.partition(":")[0]
+
+
+class ClaimRefused(Exception):
+    """A limit that a session would count for is reached; nothing of it was stored."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(name)
+
+
+@dataclass(frozen=True)
+class SeatAccess:
+    """A seat policy with the people and machines that it applies to."""
+
+    policy: SeatPolicy = field(default_factory=SeatPolicy)
+    rules: SeatRules = field(default_factory=SeatRules)
+
+    @classmethod
+    def of(cls, policy: SeatPolicy, rules: SeatRules) -> SeatAccess:
+        """`resume` is left out: the pool has it, and no bidder is judged by it."""
+        return cls(replace(policy, resume=timedelta(0)), rules)
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells policies apart: 16 characters, '' for the one that is open to all."""
+        if self == OPEN_TO_ALL:
+            return ""
+        return hashlib.sha256(json.dumps(asdict(self), default=str, sort_keys=True).encode()).hexdigest()[:16]
+
+    def holder(self, bidder: Bidder) -> str:
+        """Whose the seat is: the machine's, or the person's."""
+        return bidder.user if self.policy.leasing is Leasing.USER else bidder.machine
+
+    def require_admitted(self, bidder: Bidder) -> None:
+        """Raises `InvalidRequest` when a person must be named, `SeatNotAllowed` when the lists leave the bidder out."""
+        if not bidder.user and (self.policy.leasing is Leasing.USER or self.policy.seats_per_user is not None):
+            raise InvalidRequest.field("user", "must be given: this licence counts the seats of people")
+        names = bidder.names | {f"group:{group.name}" for group in self.groups_of(bidder)}
+        if names & set(self.rules.exclude) or (self.rules.include and not names & set(self.rules.include)):
+            raise SeatNotAllowed()
+
+    def groups_of(self, bidder: Bidder) -> tuple[SeatGroup, ...]:
+        members = self.rules.members
+        return tuple(each for each in self.policy.groups if bidder.names & set(members.get(each.name, ())))
+
+    def claims(self, bidder: Bidder, seats: int | None) -> Iterator[Claim]:
+        """Every limit beside the licence's own (`seats`, None: no end) that a seat of this bidder counts for."""
+        yield Claim(f"holder:{self.holder(bidder)}", 1)
+        if self.policy.seats_per_user is not None:
+            yield Claim(f"user:{bidder.user}", self.policy.seats_per_user)
+        for group in self.groups_of(bidder):
+            yield Claim(f"group:{group.name}", group.limit or seats or _NO_END)
+
+    def reserved_for_others(self, bidder: Bidder, taken: Mapping[str, int]) -> int:
+        """Seats that must stay free for groups the bidder is not in; `taken` is how many each claim name has now."""
+        own = self.groups_of(bidder)
+        others = (each for each in self.policy.groups if each.reserved and each not in own)
+        return sum(max(0, each.reserved - taken.get(f"group:{each.name}", 0)) for each in others)
+
+    def priority(self, bidder: Bidder) -> int:
+        return max((group.priority for group in self.groups_of(bidder)), default=0)
+
+
+OPEN_TO_ALL = SeatAccess()
+_NO_END = 1_000_000
