@@ -10,6 +10,7 @@ from projections.log import Recorded
 
 _CHANGES = (
     License.Issued,
+    License.SeatRulesSet,
     License.GraceOpened,
     License.PaymentSuspended,
     License.PaymentRecovered,
