@@ -38,6 +38,7 @@ from domain.entitlements import UNLIMITED, Entitlements, Feature, Limit, LimitPe
 from domain.money import CURRENCIES, Money
 from domain.plan import Interval, PlanTerms, Price
 from domain.problems import Problem
+from domain.seat_policy import BorrowRules, Leasing, QueueRules, SeatGroup, SeatPolicy
 
 FORMAT = 1
 
@@ -139,8 +140,14 @@ def _entitlements(reading: Reading, node: Node) -> Any:
         "features": _features,
         "limits": _limits,
         "rate_limits": _rate_limits,
+        **_SEAT_POLICY,
     }
-    return reading.record(Entitlements, node, fields, "seats")
+    return reading.record(_entitled, node, fields, "seats")
+
+
+def _entitled(**given: Any) -> Entitlements:
+    policy = {name: given.pop(name) for name in _SEAT_POLICY if name in given}
+    return Entitlements(**given, seat_policy=SeatPolicy(**policy))
 
 
 def _features(reading: Reading, node: Node) -> Any:
@@ -176,6 +183,36 @@ def _rate_limit(reading: Reading, node: Node) -> RateLimit:
     if not (slash and calls.isascii() and calls.isdigit() and len(calls) < 10 and per in list(RatePeriod)):
         raise Wrong(f'{shown(node)} is not a rate such as "10/second" (or minute, hour, day)')
     return RateLimit(node.name, int(calls), RatePeriod(per))
+
+
+def _groups(reading: Reading, node: Node) -> Any:
+    return reading.all(_group, entries_of(node).values())
+
+
+def _group(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {"reserved": integer, "limit": integer, "priority": integer}
+    return reading.record(partial(SeatGroup, node.name), node, fields)
+
+
+def _queue(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {"length": integer, "patience": duration, "collect": duration}
+    return reading.record(QueueRules, node, fields)
+
+
+def _borrow(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {"longest": duration, "keep": integer}
+    return reading.record(BorrowRules, node, fields, "longest")
+
+
+_SEAT_POLICY: dict[str, Convert] = {
+    "resume": duration,
+    "leasing": partial(word, Leasing),
+    "seats_per_user": integer,
+    "groups": _groups,
+    "queue": _queue,
+    "borrow": _borrow,
+    "swap": boolean,
+}
 
 
 def _version(reading: Reading, node: Node) -> int:

@@ -17,6 +17,7 @@ from application.catalog_document import plan_document
 from domain.api_key import Scope
 from domain.errors import InvalidRequest
 from domain.plan import Interval
+from domain.seat_policy import Leasing
 from projections.plans import list_plans
 from projections.positions import position_of
 
@@ -28,6 +29,23 @@ router = APIRouter(tags=["catalogue"], dependencies=[Depends(known_parameters)])
 _TYPES = ("application/yaml", "text/yaml", "application/x-yaml", "text/x-yaml", "application/json")
 _FILE = {media_type: {"schema": {"type": "string"}} for media_type in _TYPES[:-1]}
 _FILE["application/json"] = {"schema": {"type": "object"}}
+
+
+class GroupAnswer(BaseModel):
+    reserved: int
+    limit: int | None
+    priority: int
+
+
+class QueueAnswer(BaseModel):
+    length: int
+    patience: str
+    collect: str
+
+
+class BorrowAnswer(BaseModel):
+    longest: str
+    keep: int
 
 
 class EntitlementsAnswer(BaseModel):
@@ -44,6 +62,13 @@ class EntitlementsAnswer(BaseModel):
     features: dict[str, bool | int]
     limits: dict[str, LimitAnswer]
     rate_limits: dict[str, str]
+    resume: str
+    leasing: Leasing
+    seats_per_user: int | None
+    groups: dict[str, GroupAnswer]
+    queue: QueueAnswer | None = Field(description="None: there is no queue.")
+    borrow: BorrowAnswer | None = Field(description="None: seats are not borrowed.")
+    swap: bool
 
 
 class PriceAnswer(BaseModel):

@@ -7,6 +7,7 @@ from typing import Any
 from domain import durations
 from domain.entitlements import Entitlements, Feature, Limit, Overage
 from domain.plan import Price
+from domain.seat_policy import BorrowRules, QueueRules, SeatPolicy
 
 Document = dict[str, Any]
 
@@ -26,6 +27,7 @@ def entitlements_document(granted: Entitlements) -> Document:
         "features": features_document(granted.features),
         "limits": limits_document(granted.limits),
         "rate_limits": {each.name: str(each) for each in granted.rate_limits},
+        **_seat_policy(granted.seat_policy),
     }
 
 
@@ -56,6 +58,33 @@ def price_document(price: Price) -> Document:
         "interval_count": price.interval_count,
         "stripe_price": price.stripe_price,
     }
+
+
+def _seat_policy(policy: SeatPolicy) -> Document:
+    return {
+        "resume": durations.text(policy.resume),
+        "leasing": policy.leasing.value,
+        "seats_per_user": policy.seats_per_user,
+        "groups": {
+            group.name: {"reserved": group.reserved, "limit": group.limit, "priority": group.priority}
+            for group in policy.groups
+        },
+        "queue": policy.queue and _queue(policy.queue),
+        "borrow": policy.borrow and _borrow(policy.borrow),
+        "swap": policy.swap,
+    }
+
+
+def _queue(rules: QueueRules) -> Document:
+    return {
+        "length": rules.length,
+        "patience": durations.text(rules.patience),
+        "collect": durations.text(rules.collect),
+    }
+
+
+def _borrow(rules: BorrowRules) -> Document:
+    return {"longest": durations.text(rules.longest), "keep": rules.keep}
 
 
 def _overage(overage: Overage) -> int | float | str:

@@ -1,4 +1,4 @@
-"""The catalogues of the five first products, as `docs/catalogs/` has them."""
+"""The catalogues of the five first products and the invented one, as `docs/catalogs/` has them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from adapters.catalog_file import read, write
 from application.catalog_document import catalog_document
 from domain.catalog import CatalogFile
 from domain.plan import PlanTerms
+from domain.seat_policy import Leasing, QueueRules, SeatPolicy
 
 CATALOGS = Path(__file__).parents[2] / "docs" / "catalogs"
-NAMES = ("cloudnestle", "coditect", "contextkit", "cortex", "memoryrouter")
+NAMES = ("cloudnestle", "coditect", "contextkit", "cortex", "memoryrouter", "studio")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_catalogues_of_the_five_products_are_read_and_written_back(name):
+def test_the_catalogues_of_all_products_are_read_and_written_back(name):
     file = read((CATALOGS / f"{name}.yaml").read_bytes())
     assert [product.code for product in file.products] == [name]
     assert read(write(catalog_document(file))) == file
     assert read(json.dumps(catalog_document(file))) == file
 
 
-def test_no_code_and_no_price_of_the_five_catalogues_collides():
+def test_no_code_and_no_price_of_the_catalogues_collides():
     files = [read((CATALOGS / f"{name}.yaml").read_bytes()) for name in NAMES]
     together = CatalogFile(
         tuple(each for file in files for each in file.products), tuple(each for file in files for each in file.plans)
@@ -60,3 +61,31 @@ def test_memoryrouter_and_contextkit_are_gated_as_the_design_says():
     assert [str(rate) for rate in rates][:3] == ["10/second", "100/second", "500/second"]
     projects = [terms.entitlements.features[0] for terms in plans_of("contextkit").values()]
     assert [feature.value for feature in projects] == [1, 10, 50]
+
+
+def test_studio_shows_every_seat_policy():
+    plans = {code: terms.entitlements.seat_policy for code, terms in plans_of("studio").items()}
+    shown = {
+        field
+        for policy in plans.values()
+        for field, value in vars(policy).items()
+        if vars(SeatPolicy())[field] != value
+    }
+    assert shown == set(vars(SeatPolicy()))
+    assert [(group.name, group.reserved, group.limit, group.priority) for group in plans["studio-team"].groups] == [
+        ("design", 2, 6, 9),
+        ("staff", 0, None, 5),
+        ("interns", 0, 2, 0),
+    ]
+    assert plans["studio-person"].leasing is Leasing.USER
+    assert plans["studio-render"] == SeatPolicy(queue=QueueRules(), swap=False)
+
+
+def test_the_guide_quotes_studio_as_it_is():
+    guide = (CATALOGS / "README.md").read_text()
+    quoted = guide[guide.index("```yaml\n") + 8 : guide.index("\n```", guide.index("```yaml\n"))]
+    product = "products: [{code: p, name: P, license_key_prefix: PP}]"
+    inner = quoted.replace("\n", "\n      ")
+    plan = f"plans:\n  - code: a\n    product: p\n    name: A\n    prices: []\n    entitlements:\n      {inner}\n"
+    (read_plan,) = read(f"version: 1\n{product}\n{plan}").plans
+    assert read_plan.terms.entitlements.seat_policy == plans_of("studio")["studio-team"].entitlements.seat_policy

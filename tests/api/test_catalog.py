@@ -11,6 +11,7 @@ import yaml
 from tests.api.people_engine import refused
 
 FILE = Path("docs/catalogs/coditect.yaml").read_bytes()
+STUDIO = Path("docs/catalogs/studio.yaml").read_bytes()
 YAML = {"Content-Type": "application/yaml"}
 
 
@@ -83,6 +84,31 @@ def test_a_plan_says_the_same_alone_and_in_the_list(admin, client, caught_up):
         assert client.get(f"/plans/{code}").json() == listed[code]
     assert listed["pro"]["entitlements"]["overage"] == 0.25
     assert listed["pro"]["entitlements"]["payment_grace"] == ["P7D", "P3D"]
+
+
+def test_everybody_sees_how_a_plans_seats_are_shared_out(admin, client, caught_up):
+    applied(admin, STUDIO)
+    caught_up()
+    listed = {plan["code"]: plan for plan in client.get("/plans").json()["data"]}
+    for code in listed:
+        assert client.get(f"/plans/{code}").json() == listed[code]
+    policies = ("resume", "leasing", "seats_per_user", "groups", "queue", "borrow", "swap")
+    assert {name: listed["studio-team"]["entitlements"][name] for name in policies} == {
+        "resume": "PT8H",
+        "leasing": "machine",
+        "seats_per_user": 2,
+        "groups": {
+            "design": {"reserved": 2, "limit": 6, "priority": 9},
+            "interns": {"reserved": 0, "limit": 2, "priority": 0},
+            "staff": {"reserved": 0, "limit": None, "priority": 5},
+        },
+        "queue": {"length": 50, "patience": "PT1M", "collect": "PT2M"},
+        "borrow": {"longest": "P7D", "keep": 3},
+        "swap": True,
+    }
+    person = listed["studio-person"]["entitlements"]
+    assert (person["leasing"], person["queue"], person["groups"]) == ("user", None, {})
+    assert listed["studio-render"]["entitlements"]["borrow"] is None
 
 
 def test_plans_come_in_pages(admin, client, caught_up):

@@ -74,16 +74,16 @@ def test_an_applied_catalogue_is_sold_at_once(catalog):
     assert [plan.code for plan in catalog.plans()] == ["starter", "pro", "enterprise"]
 
 
-def test_the_five_catalogues_live_in_one_engine_and_change_nothing_the_second_time(catalog, database):
+def test_the_example_catalogues_live_in_one_engine_and_change_nothing_the_second_time(catalog, database):
     files = [path.read_text() for path in sorted(CATALOGS.glob("*.yaml"))]
-    assert len(files) == 5
+    assert len(files) == 6
     for text in files:
         assert {kind for kind, _, _ in apply(catalog, text)} == {"product_registered", "plan_published"}
     stored = events(database)
 
-    assert [apply(catalog, text) for text in files] == [[]] * 5
+    assert [apply(catalog, text) for text in files] == [[]] * 6
     assert events(database) == stored
-    assert len(catalog.plans()) == 18
+    assert len(catalog.plans()) == 21
 
 
 def test_what_is_shown_is_a_file_that_changes_nothing(catalog):

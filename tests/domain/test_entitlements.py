@@ -20,6 +20,7 @@ from domain.entitlements import (
     RateLimit,
     RatePeriod,
 )
+from tests.domain.seat_policies import sane_policies
 
 PRO = Entitlements(seats=10)
 NOW = datetime(2027, 3, 31, tzinfo=UTC)
@@ -181,6 +182,7 @@ entitlements = some.builds(
     rate_limits=some.lists(
         some.builds(RateLimit, names, some.integers(1, 99), some.sampled_from(RatePeriod)), max_size=2
     ).map(tuple),
+    seat_policy=sane_policies,
 )
 
 
