@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -14,23 +15,47 @@ from domain.errors import Unavailable
 
 Row = tuple[str, Sequence[Any] | Mapping[str, Any]]
 """One statement and its parameters."""
+AWAY = (
+    psycopg.OperationalError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+"""What Postgres raises when it is gone, is not the server that may be written to, or has given us up."""
+HOLD_BRIEFLY = "set idle_in_transaction_session_timeout = '2s'"
+"""A process that stands still inside a transaction keeps its locks, the log's among them: nobody could write until it
+goes on. For connections whose transactions are short."""
+_CONNECTING = {
+    "connect_timeout": "2",  # seconds for each host
+    "target_session_attrs": "read-write",  # of several hosts the one that may be written to
+    "tcp_user_timeout": "6000",  # a server whose machine is gone says nothing: TCP would ask it for 15 minutes
+    "keepalives_idle": "3",
+    "keepalives_interval": "1",
+    "keepalives_count": "3",
+}
+
+
+def address(url: str) -> str:
+    """How every connection of ours is made: as `url` says, and where it is silent as suits servers that fail over."""
+    return make_conninfo("", **{**_CONNECTING, **conninfo_to_dict(url)})
 
 
 class Database:
     """`size` connections at most, opened as needed; a caller waits at most `timeout` seconds for one."""
 
     def __init__(self, url: str, *, size: int = 8, timeout: float = 3.0) -> None:
-        self.url = url
+        self.url = address(url)
         self._pool: ConnectionPool[psycopg.Connection[DictRow]] = ConnectionPool(
-            url,
+            self.url,
             connection_class=psycopg.Connection[DictRow],
-            kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 3},
+            kwargs={"autocommit": True, "row_factory": dict_row},
+            configure=_configure,
             min_size=1,
             max_size=size,
             timeout=timeout,
             max_idle=60,
             num_workers=1,
-            check=ConnectionPool.check_connection,
+            check=self._check,
+            reconnect_timeout=1,  # then whoever asks tries again; the pool's own pauses double, to a minute and more
             open=False,
         )
 
@@ -41,8 +66,19 @@ class Database:
             self._pool.open()
             with self._pool.connection() as connection:
                 yield connection
-        except (psycopg.OperationalError, PoolTimeout) as error:
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            self._pool.drain()
             raise Unavailable(retry_after=2) from error
+        except (*AWAY, PoolTimeout) as error:
+            raise Unavailable(retry_after=2) from error
+
+    def _check(self, connection: psycopg.Connection[DictRow]) -> None:
+        """Where one is lost all are: found one by one, with longer and longer pauses, they cost callers seconds."""
+        try:
+            ConnectionPool.check_connection(connection)
+        except psycopg.OperationalError:
+            self._pool.drain()
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[DictRow]]:
@@ -68,3 +104,7 @@ class Database:
 
     def close(self) -> None:
         self._pool.close()
+
+
+def _configure(connection: psycopg.Connection[DictRow]) -> None:
+    connection.execute(HOLD_BRIEFLY)

@@ -26,6 +26,15 @@ log = structlog.get_logger()
 
 _POLL = 0.5
 """Seconds to wait at most when no notification arrives, and so to stop."""
+_HOLD_BRIEFLY = "set idle_in_transaction_session_timeout = '2s'"
+"""A process that stands still in the middle of a batch gives it up, and another takes over."""
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+"""What Postgres raises when it is gone, is not the server that may be written to, or has given us up."""
 _LONGEST_PAUSE = 60.0
 _AWAY_PAUSE = 2.0
 
@@ -45,11 +54,12 @@ class Followers:
         while not stop.is_set():
             try:
                 with connect(self._url) as connection:
+                    connection.execute(_HOLD_BRIEFLY)
                     register(connection, self._consumers)
                     connection.execute("listen usher_log")
                     is_away = False
                     self._follow(connection, stop, beat)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except _AWAY as error:
                 if not is_away:  # said once, however long it lasts
                     log.warning("followers.database_away", error=type(error).__name__)
                 is_away = True
@@ -73,7 +83,7 @@ class Followers:
             idle = [each for each, place in behind if _has_no_part(each, place, happened)]
             if idle and batch:
                 taken += len(batch) * _pass_over(connection, idle, position, batch[-1].position)
-            taken += sum(self._advance_one(connection, each) for each, _ in behind if each not in idle)
+            taken += sum(self._advance_one(connection, each, position) for each, _ in behind if each not in idle)
         return taken
 
     def catch_up(self, connection: psycopg.Connection[Any]) -> None:
@@ -91,16 +101,14 @@ class Followers:
                 by_position[place.position].append((consumer, place))
         return by_position
 
-    def _advance_one(self, connection: psycopg.Connection[Any], consumer: Follower) -> int:
+    def _advance_one(self, connection: psycopg.Connection[Any], consumer: Follower, position: int) -> int:
         try:
-            if isinstance(consumer, Teller):
-                taken = tell_batch(connection, self._reader, consumer)
-            else:
-                taken = take_batch(connection, self._reader, consumer)
+            advance = tell_batch if isinstance(consumer, Teller) else take_batch
+            taken = advance(connection, self._reader, consumer, position)
             self._pauses.pop(consumer.name, None)
             return taken
         except Exception as error:
-            if connection.closed:
+            if connection.closed or isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
                 raise
             self._stopped(connection, consumer, error)
             return 0
@@ -129,44 +137,44 @@ def connect(url: str, *, schema: str | None = None) -> psycopg.Connection[Any]:
     Its commits do not wait for the disk: after a power cut tables and position are both a little older, and what is
     missing is applied again.
     """
-    connection = psycopg.connect(url, autocommit=True, connect_timeout=3)
+    connection = psycopg.connect(url, autocommit=True)
     connection.execute("set synchronous_commit = off")
     if schema:
         connection.execute("select set_config('search_path', %s, false)", (f"{schema}, public",))
     return connection
 
 
-def take_batch(connection: psycopg.Connection[Any], reader: LogReader, consumer: Consumer) -> int:
-    """Applies the next batch and moves the position, together or not at all; answers how many events were read.
+def take_batch(connection: psycopg.Connection[Any], reader: LogReader, consumer: Consumer, position: int) -> int:
+    """Applies the batch after `position` and moves it, together or not at all; answers how many events were read, 0
+    when another process works on it or has done so.
 
+    The batch is read before the position is locked: a process that stands still while it reads keeps nobody waiting.
     `NeedsRebuild` when the tables are not of the shape that the consumer writes.
     """
+    batch = reader.read(connection, position)
+    if not batch:
+        return 0
     with connection.transaction():
         found = connection.execute(
-            "select position, digest from follower_positions where name = %s for update skip locked", (consumer.name,)
+            "select digest from follower_positions where name = %s and position = %s for update skip locked",
+            (consumer.name, position),
         ).fetchone()
         if found is None:
-            return 0  # another process works on it
-        position, digest = found
-        if is_stale(consumer, digest):
-            raise NeedsRebuild(consumer.name)
-        batch = reader.read(connection, position)
-        if not batch:
             return 0
+        if is_stale(consumer, found[0]):
+            raise NeedsRebuild(consumer.name)
         apply(connection, consumer, batch)
         _move(connection, consumer, position, batch[-1].position)
     return len(batch)
 
 
-def tell_batch(connection: psycopg.Connection[Any], reader: LogReader, teller: Teller) -> int:
-    """Tells the next batch, then moves the position if nobody else has; answers how many events were read."""
-    place = places(connection, [teller.name]).get(teller.name)
-    batch = reader.read(connection, place.position) if place else []
-    if place is None or not batch:
-        return 0
+def tell_batch(connection: psycopg.Connection[Any], reader: LogReader, teller: Teller, position: int) -> int:
+    """Tells the batch after `position`, then moves it if nobody else has; answers how many events were read."""
+    batch = reader.read(connection, position)
     if wanted := _wanted(teller, batch):
         teller.tell(wanted)
-    _move(connection, teller, place.position, batch[-1].position)
+    if batch:
+        _move(connection, teller, position, batch[-1].position)
     return len(batch)
 
 

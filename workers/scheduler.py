@@ -18,6 +18,8 @@ log = structlog.get_logger()
 
 LEADS = 7310868735423
 """The advisory lock of the one that leads; it falls with its connection."""
+_LET_GO = "set idle_session_timeout = '3s'"
+"""One that stands still leads no longer."""
 _TICK = 0.25
 
 
@@ -26,13 +28,14 @@ def run(services: Services, stop: threading.Event) -> None:
     timetable, is_away = Timetable(chores(services)), False
     while not stop.is_set():
         try:
-            with psycopg.connect(services.database.url, autocommit=True, connect_timeout=3) as connection:
+            with psycopg.connect(services.database.url, autocommit=True) as connection:
+                connection.execute(_LET_GO)
                 is_away = False
                 while not stop.wait(_TICK):
                     services.process_beats.beat("scheduler")
                     if _leads(connection):
-                        timetable.do_what_is_due(stop.is_set)
-        except psycopg.OperationalError as error:
+                        timetable.do_what_is_due(lambda: stop.is_set() or not _leads(connection))
+        except psycopg.OperationalError as error:  # also when it was given up because a chore took longer
             if not is_away:
                 log.warning("scheduler.database_away", error=type(error).__name__)
             is_away = True

@@ -123,7 +123,7 @@ def test_a_follower_at_work_elsewhere_is_left_to_it(followed):
     followed.license()
     with connect(followed.url) as other, other.transaction():
         other.execute("select from follower_positions where name = 'licenses' for update")
-        assert take_batch(followed.connection, LogReader(followed.decode), Licenses()) == 0
+        assert take_batch(followed.connection, LogReader(followed.decode), Licenses(), 0) == 0
         Followers(followed.url, followed.decode, followed.read_models).catch_up(followed.connection)
         assert standing(followed)["licenses"]["position"] == 0
         assert standing(followed)["audit"]["position"] == 1
@@ -138,7 +138,7 @@ def test_tables_of_another_version_are_not_written_to(followed):
     followed.license()
     assert prepare(followed.connection, [NewLicenses(), Plans()]) == ["licenses"]
     with pytest.raises(NeedsRebuild, match="usher projections rebuild licenses"):
-        take_batch(followed.connection, LogReader(followed.decode), NewLicenses())
+        take_batch(followed.connection, LogReader(followed.decode), NewLicenses(), 0)
     Followers(followed.url, followed.decode, [NewLicenses()]).catch_up(followed.connection)
     shown = standing(followed, NewLicenses())["licenses"]
     assert (shown["position"], shown["needs_rebuild"]) == (0, True)
