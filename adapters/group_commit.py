@@ -7,6 +7,8 @@ arrives queues up and goes with the next. An append is answered only after its o
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +17,14 @@ from typing import Any
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
-from adapters.database import Row
+from adapters.database import AWAY, HOLD_BRIEFLY, Row, address
 from adapters.event_codec import EventCodec
 from adapters.event_recorder import APPEND, MAX_BATCH, append_params
 from domain.aggregate import Event
 from domain.errors import Unavailable
 
+PATIENCE = 8.0
+"""Seconds for a batch to be stored. One that waits for a standby that is away would wait until that is back."""
 _MAX_WAITING = 20_000
 
 
@@ -44,9 +48,10 @@ class _Append:
 class GroupCommit:
     """One connection, one batch under way at a time; for use from one event loop."""
 
-    def __init__(self, url: str, codec: EventCodec) -> None:
-        self._url = url
+    def __init__(self, url: str, codec: EventCodec, *, patience: float = PATIENCE) -> None:
+        self._url = address(url)
         self._codec = codec
+        self._patience = patience
         self._waiting: deque[_Append] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._connection: psycopg.AsyncConnection[Any] | None = None
@@ -83,7 +88,7 @@ class GroupCommit:
             positions = await self._store(batch)
         except (psycopg.IntegrityError, psycopg.errors.DeadlockDetected) as error:
             await self._write_one_by_one(batch, error)
-        except (psycopg.OperationalError, OSError) as error:
+        except (*AWAY, OSError) as error:
             await self._disconnect()
             for append in batch:
                 append.fail(_unavailable(error))
@@ -98,13 +103,20 @@ class GroupCommit:
     async def _write_one_by_one(self, batch: list[_Append], error: Exception) -> None:
         """A batch that conflicts must not fail its innocent members."""
         if len(batch) == 1:
-            batch[0].fail(IntegrityError(str(error)))
+            batch[0].fail(_unavailable(error) if isinstance(error, AWAY) else IntegrityError(str(error)))
             return
         for append in batch:
             await self._write([append])
 
     async def _store(self, batch: list[_Append]) -> list[int]:
         connection = await self._connected()
+        watch = asyncio.get_running_loop().call_later(self._patience, _hang_up, connection)
+        try:
+            return await self._store_on(connection, batch)
+        finally:
+            watch.cancel()
+
+    async def _store_on(self, connection: psycopg.AsyncConnection[Any], batch: list[_Append]) -> list[int]:
         params = append_params(
             [event for append in batch for event in append.events],
             [append.actor for append in batch for _ in append.events],
@@ -126,7 +138,8 @@ class GroupCommit:
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, connect_timeout=3)
+            self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+            await self._connection.execute(HOLD_BRIEFLY)
         return self._connection
 
     async def _disconnect(self) -> None:
@@ -139,6 +152,13 @@ class GroupCommit:
         if self._writer is not None:
             await self._writer
         await self._disconnect()
+
+
+def _hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Not a cancellation: PostgreSQL ends a cancelled wait for the standby as if it were over. The event would be seen,
+    answered for, and lost with this server."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
 
 
 def _by_statement(batch: list[_Append]) -> dict[str, list[Any]]:
