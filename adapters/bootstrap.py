@@ -15,12 +15,15 @@ from adapters.infrastructure import Infrastructure, required
 from adapters.license_file import build_license_file
 from adapters.log_scan import LogScan
 from adapters.notice_post import NoticePost
+from adapters.queue_tickets import QueueTickets
 from adapters.redis_line import RedisLine
 from adapters.redis_seats import RedisSeats
+from adapters.seat_claims import SeatClaims
 from adapters.seat_log import SeatLog
 from adapters.settings import Settings
 from adapters.signing_key import Algorithm
 from adapters.stripe_gateway import StripeGateway
+from adapters.user_digests import UserDigests
 from adapters.verification_records import VerificationRecords
 from application.api_keys import ApiKeys
 from application.billing import Billing
@@ -38,6 +41,7 @@ from application.machines import LicenseMachines
 from application.notices import Notices
 from application.organizations import Organizations
 from application.purchase_claims import PurchaseClaims
+from application.seat_admission import SeatAdmission
 from application.seat_work import SeatWork
 from application.seats import Seats
 from application.store import Store
@@ -175,10 +179,18 @@ class Services(Infrastructure):
             store=self.store,
             seat_log=SeatLog(self.database, self.codec),
             callers=self.session_callers,
+            claims=SeatClaims(self.database),
+            admission=self.seat_admission,
             license_index=self.license_index,
             signing=self.signing,
             clock=self.clock,
         )
+
+    @property
+    def seat_admission(self) -> SeatAdmission:
+        """For one event loop."""
+        tickets = QueueTickets(self.database)
+        return SeatAdmission(SeatClaims(self.database), UserDigests(self.secrets), tickets, self.clock)
 
     @cached_property
     def notices(self) -> Notices:

@@ -8,7 +8,6 @@ from domain.errors import (
     LicenseRevoked,
     LicenseSuspended,
     RateLimited,
-    SeatsExhausted,
     SessionClosed,
     UsherError,
 )
@@ -21,8 +20,6 @@ def refusal(proposal: Proposal, allowance: Allowance | None) -> UsherError:
     """Why nobody was seated."""
     error: UsherError
     match proposal.outcome:
-        case Outcome.EXHAUSTED:
-            error = SeatsExhausted(limit=proposal.limit or 0, used=proposal.used)
         case Outcome.LIMITED:
             error = RateLimited(retry_after=allowance.retry_after if allowance else None)
         case Outcome.SUSPENDED:

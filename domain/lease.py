@@ -19,7 +19,7 @@ class LeaseClaims:
 
     A connected client renews before `exp`; one that cannot reach Usher may work on until `exp + grace`. `fp` is the
     `fingerprint_digest` of the machine, `ver` the version of the seat's stream that seated this session. `features`
-    holds JSON values.
+    holds JSON values. `bor` says that the seat is borrowed: held until `exp` without heartbeats, and no longer.
     """
 
     sid: UUID
@@ -32,6 +32,7 @@ class LeaseClaims:
     grace: int
     product: str
     features: Mapping[str, Any]
+    bor: bool = False
 
     @property
     def issued_at(self) -> datetime:
@@ -56,7 +57,7 @@ class LeaseClaims:
             raise LeaseInvalid() from error
         if [type(value) for value in values] != _EXPECTED:  # not isinstance: True would pass for a seat number
             raise LeaseInvalid()
-        return cls(*ids, *values)
+        return cls(*ids, **dict(zip(_TYPES, values, strict=True)), bor=claims.get("bor") is True)
 
 
 _TYPES = {

@@ -17,12 +17,16 @@ from adapters.event_codec import EventCodec
 from adapters.event_recorder import EventRecorder
 from adapters.group_commit import GroupCommit
 from adapters.license_index import LicenseIndex
+from adapters.queue_tickets import QueueTickets
 from adapters.redis_line import RedisLine
 from adapters.redis_seats import RedisSeats
+from adapters.seat_claims import SeatClaims
 from adapters.seat_log import SeatLog
 from adapters.secrets import Secrets
 from adapters.session_callers import SessionCallers
 from adapters.signing import SigningKeys
+from adapters.user_digests import UserDigests
+from application.seat_admission import SeatAdmission
 from application.seat_work import SeatWork
 from application.seats import Acquired, Seats
 from application.store import Store
@@ -33,8 +37,10 @@ from domain.license import License
 from domain.license_key import derive
 from domain.license_terms import Key, Terms
 from domain.rate import Rate
+from domain.seat_policy import SeatPolicy
 
 SECRET = b"the 32 bytes of a test's secret!"
+SERVER_SECRETS = Secrets("a server secret that is long enough to be one")
 PLENTY = Rate(1_000_000, timedelta(minutes=1))
 LEASE = timedelta(minutes=6)
 SOMEBODY = Caller("198.51.100.7", "desktop/1.0", "host-of-ada", "ada.lovelace", "linux", "4.2")
@@ -71,8 +77,10 @@ class World:
         self.store = Store(EventRecorder(self.database), self.codec)
         self.seat_log = SeatLog(self.database, self.codec)
         self.callers = SessionCallers(self.database)
+        self.claims = SeatClaims(self.database)
+        self.users = UserDigests(SERVER_SECRETS)
         self.license_index = LicenseIndex(self.database)
-        self.signing = SigningKeys(self.database, Secrets("a server secret that is long enough to be one"))
+        self.signing = SigningKeys(self.database, SERVER_SECRETS)
         self.signing.ensure(self.clock.now())
         self.work = SeatWork(self.open_seats)
 
@@ -80,11 +88,16 @@ class World:
         self.signing.close()
         self.database.close()
 
-    def sell(self, seats: int = 10, overage: Overage = Overage.NONE, lease: timedelta = LEASE) -> Sold:
+    def sell(self, seats: int = 10, overage: Overage = Overage.NONE, lease: timedelta = LEASE, **policy: Any) -> Sold:
         license_id = self.clock.new_id()
         key = derive(SECRET, license_id, 1, "CODI")
         grants = Entitlements(
-            seats=seats, overage=overage, lease=lease, heartbeat=lease / 2, features=(Feature("api", True),)
+            seats=seats,
+            overage=overage,
+            lease=lease,
+            heartbeat=lease / 2,
+            features=(Feature("api", True),),
+            seat_policy=SeatPolicy(**policy),
         )
         license = License.issue(
             id=license_id,
@@ -129,6 +142,8 @@ class World:
                 store=self.store,
                 seat_log=self.seat_log,
                 callers=self.callers,
+                claims=self.claims,
+                admission=SeatAdmission(self.claims, self.users, QueueTickets(self.database), self.clock),
                 license_index=self.license_index,
                 signing=self.signing,
                 clock=self.clock,

@@ -32,7 +32,7 @@ def test_a_process_that_dies_between_proposal_and_commit_leaks_nothing_beyond_on
     sold = world.sell(seats=1)
 
     async def dying(seats: Seats) -> None:
-        seats._log.append = _never  # type: ignore[method-assign]
+        seats._recording._log.append = _never  # type: ignore[method-assign]
         doomed = asyncio.create_task(acquire(seats, sold, 1))
         while not await seats._pool.is_loaded([sold.id]) or not await _used(seats, sold):
             await asyncio.sleep(0.001)
@@ -88,18 +88,18 @@ def test_a_commit_that_was_only_slow_is_not_granted_twice(world):
     sold = world.sell(seats=1)
 
     async def story(seats: Seats) -> None:
-        append, may_go = seats._log.append, asyncio.Event()
+        append, may_go = seats._recording._log.append, asyncio.Event()
 
         async def slow(*args, **kwargs):
             await may_go.wait()
             return await append(*args, **kwargs)
 
-        seats._log.append = slow  # type: ignore[method-assign]
+        seats._recording._log.append = slow  # type: ignore[method-assign]
         first = asyncio.create_task(acquire(seats, sold, 1))
         while not await seats._pool.is_loaded([sold.id]):
             await asyncio.sleep(0.001)
         await asyncio.sleep(0.05)
-        seats._log.append = append  # type: ignore[method-assign]
+        seats._recording._log.append = append  # type: ignore[method-assign]
         world.clock.ahead += LEASE + MOMENT
         second = await acquire(seats, sold, 2)
         may_go.set()
@@ -115,12 +115,12 @@ def test_when_the_log_is_away_nothing_is_granted_and_the_seat_is_given_back(worl
     sold = world.sell(seats=1)
 
     async def story(seats: Seats) -> None:
-        append = seats._log.append
-        seats._log.append = _away  # type: ignore[method-assign]
+        append = seats._recording._log.append
+        seats._recording._log.append = _away  # type: ignore[method-assign]
         for _ in range(3):
             with pytest.raises(Unavailable):
                 await acquire(seats, sold, 1)
-        seats._log.append = append  # type: ignore[method-assign]
+        seats._recording._log.append = append  # type: ignore[method-assign]
         assert (await acquire(seats, sold, 2)).seat == 1
 
     world.with_seats(story)
@@ -131,16 +131,16 @@ def test_a_commit_whose_answer_was_lost_is_found_when_the_machine_asks_again(wor
     sold = world.sell(seats=1)
 
     async def story(seats: Seats) -> None:
-        append = seats._log.append
+        append = seats._recording._log.append
 
         async def mute(*args, **kwargs):
             await append(*args, **kwargs)
             raise Unavailable()
 
-        seats._log.append = mute  # type: ignore[method-assign]
+        seats._recording._log.append = mute  # type: ignore[method-assign]
         with pytest.raises(Unavailable):
             await acquire(seats, sold, 1)
-        seats._log.append = append  # type: ignore[method-assign]
+        seats._recording._log.append = append  # type: ignore[method-assign]
         sat = await acquire(seats, sold, 1)
         await seats.heartbeat(sat.session_id, sat.lease)
 
@@ -153,7 +153,7 @@ def test_an_ending_that_was_cut_off_is_finished_with_its_own_reason(world):
 
     async def dying(seats: Seats) -> None:
         sat = await acquire(seats, sold, 1)
-        seats._log.append = _away  # type: ignore[method-assign]
+        seats._recording._log.append = _away  # type: ignore[method-assign]
         with pytest.raises(Unavailable):
             await seats.endings.evict(sat.session_id)
         assert await reason_of(seats.heartbeat(sat.session_id, sat.lease)) == "evicted"
@@ -186,14 +186,14 @@ def test_one_session_that_ended_meanwhile_does_not_keep_the_others_open(world):
 
     async def story(seats: Seats) -> None:
         sat = [await acquire(seats, sold, machine) for machine in range(3)]
-        append = seats._log.append
+        append = seats._recording._log.append
 
         async def overtaken(events, **by):
-            seats._log.append = append  # type: ignore[method-assign]
+            seats._recording._log.append = append  # type: ignore[method-assign]
             await seats.release(sat[1].session_id, sat[1].lease)
             return await append(events, **by)
 
-        seats._log.append = overtaken  # type: ignore[method-assign]
+        seats._recording._log.append = overtaken  # type: ignore[method-assign]
         assert await seats.endings.end_sessions(sold.id, CloseReason.REVOKED) == 2
 
     world.with_seats(story)
@@ -218,10 +218,10 @@ def test_a_seat_far_above_the_others_is_found_by_its_own_heartbeat(world):
             fingerprint_digest=fingerprint_digest("far away"),
             lease_seconds=360,
         )
-        await seats._log.append([event], actor="", cause="")
+        await seats._recording._log.append([event], actor="", cause="")
         now = world.clock.now()
         sitting = Sitting(sold.id, 700, session_id)
-        lease = seats._lease(sitting, event.fingerprint_digest, 1, now, now + LEASE, facts.terms)
+        lease = seats._leases.sign(sitting, event.fingerprint_digest, 1, facts.terms, now=now, ends=now + LEASE)
         await acquire(seats, sold, 1)
         await seats.heartbeat(session_id, lease)
         assert (await acquire(seats, sold, 2)).used == 3
@@ -244,7 +244,7 @@ def test_the_log_refuses_a_session_that_opens_while_another_is_open(world):
             Seat.SessionOpened.at(5, session_id=uuid4(), **opening, **common),
         ):
             with pytest.raises(IntegrityError):
-                await seats._log.append([event], actor="", cause="")
+                await seats._recording._log.append([event], actor="", cause="")
 
     world.with_seats(story)
     assert world.check_log(10) == 1
