@@ -20,6 +20,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from adapters.database import AWAY, HOLD_BRIEFLY, Row, address
 from adapters.event_codec import EventCodec
 from adapters.event_recorder import APPEND, MAX_BATCH, append_params
+from adapters.seat_claims import refused_claim
 from domain.aggregate import Event
 from domain.errors import Unavailable
 
@@ -59,7 +60,8 @@ class GroupCommit:
     async def append(self, events: Sequence[Event], *, rows: Sequence[Row] = (), actor: str, cause: str) -> int:
         """Stores the events (and the rows with them) durably; answers the position of the last.
 
-        Raises the library's `IntegrityError` when a version exists, its predecessor does not, or a row conflicts;
+        Raises the library's `IntegrityError` when a version exists, its predecessor does not, or a row conflicts
+        (`ClaimRefused` when a row of `seat_claims` does);
         `Unavailable` when Postgres is away: then nothing is known to be stored, and a repetition is safe.
         """
         if len(self._waiting) >= _MAX_WAITING:
@@ -103,7 +105,7 @@ class GroupCommit:
     async def _write_one_by_one(self, batch: list[_Append], error: Exception) -> None:
         """A batch that conflicts must not fail its innocent members."""
         if len(batch) == 1:
-            batch[0].fail(_unavailable(error) if isinstance(error, AWAY) else IntegrityError(str(error)))
+            batch[0].fail(_unavailable(error) if isinstance(error, AWAY) else _refusal(error))
             return
         for append in batch:
             await self._write([append])
@@ -167,6 +169,10 @@ def _by_statement(batch: list[_Append]) -> dict[str, list[Any]]:
         for sql, params in append.rows:
             grouped[sql].append(params)
     return grouped
+
+
+def _refusal(error: Exception) -> Exception:
+    return refused_claim(error) or IntegrityError(str(error))
 
 
 def _unavailable(error: Exception) -> Unavailable:
