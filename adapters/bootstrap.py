@@ -18,6 +18,7 @@ from adapters.notice_post import NoticePost
 from adapters.queue_tickets import QueueTickets
 from adapters.redis_line import RedisLine
 from adapters.redis_seats import RedisSeats
+from adapters.return_statement import ReturnStatements
 from adapters.seat_claims import SeatClaims
 from adapters.seat_log import SeatLog
 from adapters.settings import Settings
@@ -42,6 +43,7 @@ from application.notices import Notices
 from application.organizations import Organizations
 from application.purchase_claims import PurchaseClaims
 from application.seat_admission import SeatAdmission
+from application.seat_moves import SeatMoves
 from application.seat_work import SeatWork
 from application.seats import Seats
 from application.store import Store
@@ -150,6 +152,19 @@ class Services(Infrastructure):
     def seats(self) -> Seats:
         """For the event loop of this process."""
         return self._seats(self.redis_line, self.group_commit)
+
+    @cached_property
+    def seat_moves(self) -> SeatMoves:
+        """For the event loop of this process."""
+        return SeatMoves(
+            self.seats,
+            SeatLog(self.database, self.codec),
+            self.session_callers,
+            SeatClaims(self.database),
+            self.seat_admission,
+            self.clock,
+            ReturnStatements(),
+        )
 
     @cached_property
     def validation(self) -> Validation:

@@ -12,7 +12,7 @@ from adapters.database import Database
 from adapters.event_codec import EventCodec
 from domain.ids import seat_id
 from domain.seat import Seat
-from domain.seat_pool import SeatState
+from domain.seat_pool import SeatState, Sitting
 
 _FIRST_LOOK = 64
 _WIDEST_LOOK = 4096
@@ -61,6 +61,16 @@ class SeatLog:
             (seat_id(license_id, seat), version),
         )
         return self._event(row) if row else None
+
+    def opening_of(self, sitting: Sitting) -> Seat.SessionOpened | None:
+        """The event that began this session, whether it sits still or not."""
+        row = self._database.fetch_one(
+            "select originator_id, originator_version, topic, state::text as state from stored_events"
+            " where originator_id = %s and topic = %s and state ->> 'session_id' = %s",
+            (seat_id(sitting.license_id, sitting.seat), Seat.SessionOpened.topic(), str(sitting.session_id)),
+        )
+        event = self._event(row) if row else None
+        return event if isinstance(event, Seat.SessionOpened) else None
 
     def _event(self, row: DictRow) -> Seat.SessionOpened | Seat.SessionClosed:
         stored = StoredEvent(row["originator_id"], row["originator_version"], row["topic"], row["state"].encode())

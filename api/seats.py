@@ -31,15 +31,20 @@ Fingerprint = Annotated[str, StringConstraints(min_length=10, max_length=128), A
 LicenseKeyText = text(100)
 
 
-class AcquireBody(Body):
-    """`fingerprint` names the machine, the same each time; the rest helps people to recognise it."""
+class Desktop(Body):
+    """What helps people to recognise a machine."""
 
-    license_key: LicenseKeyText
-    fingerprint: Fingerprint
     hostname: text(255) | None = None  # type: ignore[valid-type]
     platform: text(100) | None = None  # type: ignore[valid-type]
     app_version: text(100) | None = None  # type: ignore[valid-type]
     user: text(255) | None = None  # type: ignore[valid-type]
+
+
+class AcquireBody(Desktop):
+    """`fingerprint` names the machine, the same each time. `user` names the person where people hold the seats."""
+
+    license_key: LicenseKeyText
+    fingerprint: Fingerprint
 
 
 class SeatsAnswer(BaseModel):
@@ -67,23 +72,27 @@ class HeartbeatAnswer(BaseModel):
 async def acquire(request: Request) -> Response:
     """A seat for this machine: 201 a new session, 200 the one it has."""
     body = await read_body(request, AcquireBody)
+    acquired = await _services(request).seats.acquire(body.license_key, body.fingerprint, caller_of(request, body))
+    request.scope["quiet"] = True  # the log of events has it, with this request as its cause; refusals are logged
+    return seat_answer(acquired)
+
+
+def caller_of(request: Request, told: Desktop) -> Caller:
+    """Who asks, as far as the machine and the connection say."""
     client = request.client
-    caller = Caller(
+    return Caller(
         address=client.host if client else None,
         user_agent=(request.headers.get("user-agent") or "")[:500] or None,
-        hostname=body.hostname,
-        user=body.user,
-        platform=body.platform,
-        app_version=body.app_version,
+        hostname=told.hostname,
+        user=told.user,
+        platform=told.platform,
+        app_version=told.app_version,
     )
-    acquired = await _services(request).seats.acquire(body.license_key, body.fingerprint, caller)
-    request.scope["quiet"] = True  # the log of events has it, with this request as its cause; refusals are logged
-    return _acquired(acquired)
 
 
 async def heartbeat(request: Request) -> Response:
     """Another lease for a session that still has its seat."""
-    renewed: Renewed = await _services(request).seats.heartbeat(_session_id(request), _lease(request))
+    renewed: Renewed = await _services(request).seats.heartbeat(session_id_of(request), lease_of(request))
     content = {
         "lease": renewed.lease,
         "expires_at": renewed.expires_at,
@@ -95,12 +104,13 @@ async def heartbeat(request: Request) -> Response:
 
 async def release(request: Request) -> Response:
     """Gives the seat back; again: no effect."""
-    await _services(request).seats.release(_session_id(request), _lease(request))
+    await _services(request).seats.release(session_id_of(request), lease_of(request))
     request.scope["quiet"] = True
     return Response(status_code=204)
 
 
-def _acquired(acquired: Acquired) -> Response:
+def seat_answer(acquired: Acquired) -> Response:
+    """201 for a new session, 200 for one there was."""
     content = {
         "session_id": acquired.session_id,
         "seat": acquired.seat,
@@ -118,14 +128,14 @@ def _services(request: Request) -> Services:
     return services
 
 
-def _session_id(request: Request) -> UUID:
+def session_id_of(request: Request) -> UUID:
     try:
         return UUID(request.path_params["session_id"])
     except ValueError:
         raise LeaseInvalid() from None
 
 
-def _lease(request: Request) -> str:
+def lease_of(request: Request) -> str:
     scheme, _, lease = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "lease" or not 0 < len(lease) <= 8192:
         raise LeaseInvalid()

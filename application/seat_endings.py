@@ -13,7 +13,7 @@ from eventsourcing.persistence import IntegrityError
 from application.attribution import attribution
 from application.seat_loading import SeatLoading
 from application.seat_pool import SeatPool
-from domain.errors import ConcurrentChange, NotFound
+from domain.errors import ConcurrentChange, NotFound, SeatBorrowed
 from domain.seat import CloseReason, Seat
 from domain.seat_pool import Aside, SeatState, Sitting, Verdict, closing, verdict
 
@@ -65,13 +65,13 @@ class SeatEndings:
         keep: int = 0,
         note: str = "",
     ) -> int:
-        """Closes a licence's sessions, all or (after a resize down) the newest until `keep` are left.
+        """Closes a licence's sessions: all, or (after a resize down) the newest until `keep` are left, borrowed last.
 
         With `opened_until`, later ones stay: a licence that works again may have new ones before the old are gone.
         Asks the log who sits, so it also finds those that the pool has lost. Answers how many were closed.
         """
         states = await asyncio.to_thread(self._seat_log.seats_of, license_id)
-        sat = sorted((each for each in states if each.session_id), key=_opened_at, reverse=True)
+        sat = sorted((each for each in states if each.session_id), key=_last_to_go, reverse=True)
         newest = sat[: max(0, len(sat) - keep)]
         surplus = [each for each in newest if opened_until is None or _opened_at(each) <= opened_until]
         closed = 0
@@ -80,10 +80,14 @@ class SeatEndings:
         return closed
 
     async def evict(self, session_id: UUID, *, note: str = "") -> None:
-        """An administrator ends a session; one that has ended stays as it ended. `NotFound` for an unknown one."""
+        """An administrator ends a session; one that has ended stays as it ended. `NotFound` for an unknown one,
+        `SeatBorrowed` for one that its machine has taken along: nobody could tell it."""
         sitting = await asyncio.to_thread(self._callers.sitting, session_id)
         if sitting is None:
             raise NotFound.of("session", session_id)
+        (state,) = await asyncio.to_thread(self._seat_log.last_events, [(sitting.license_id, sitting.seat)])
+        if state.session_id == session_id and state.borrowed_until and state.borrowed_until > self._clock.now():
+            raise SeatBorrowed(state.borrowed_until)
         await self.end(sitting, CloseReason.EVICTED, note=note)
 
     async def end(self, sitting: Sitting, reason: CloseReason, *, version: int | None = None, note: str = "") -> None:
@@ -145,6 +149,10 @@ class SeatEndings:
         if events:
             by = attribution()
             await self._log.append(events, actor=by.actor, cause=by.cause)
+
+
+def _last_to_go(state: SeatState) -> tuple[bool, datetime]:
+    return state.borrowed_until is None, _opened_at(state)
 
 
 def _opened_at(state: SeatState) -> datetime:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from application.seat_admission import Entrant, Request, SeatAdmission
 from application.seat_endings import SeatEndings
+from application.seat_handover import SeatHandover
 from application.seat_leases import SeatLeases
 from application.seat_loading import SeatLoading
 from application.seat_pool import SeatPool
@@ -90,6 +91,7 @@ class Seats:
         self._heartbeats = heartbeats
         self.loading = SeatLoading(pool, store, seat_log, clock)
         self.endings = SeatEndings(pool, log, seat_log, callers, self.loading, clock)
+        self.handover = SeatHandover(pool, log, seat_log, callers, claims, self.loading, clock)
         self._recording = SeatRecording(
             pool, log, seat_log, callers, claims, admission, self.loading, self.endings, clock
         )
@@ -202,6 +204,33 @@ class Seats:
             sitting, claims.fp, claims.ver, renewal.terms, now=now, ends=ends, borrowed=claims.bor
         )
         return Renewed(lease, renewal.lease_ends, renewal.terms.heartbeat, allowance)
+
+    def read(self, session_id: UUID, lease: str) -> LeaseClaims:
+        """What a lease says; `LeaseInvalid` when it is not this session's."""
+        return self._leases.read(session_id, lease)
+
+    async def seated(self, opened: Seat.SessionOpened, machine: str, *, new: bool = True) -> Acquired:
+        """The answer about a session that sits by another way than `acquire`; `Unavailable` while it cannot be read."""
+        facts = await asyncio.to_thread(self.loading.facts_of, opened.license_id)
+        view = await self._pool.look(opened.license_id)
+        now, terms = self._clock.now(), facts.terms
+        ends = opened.borrowed_until or now + terms.lease
+        sitting = Sitting(opened.license_id, opened.seat, opened.session_id)
+        borrowed = opened.borrowed_until is not None
+        version = opened.originator_version
+        return Acquired(
+            new=new,
+            license_id=opened.license_id,
+            session_id=opened.session_id,
+            seat=opened.seat,
+            lease=self._leases.sign(sitting, machine, version, terms, now=now, ends=ends, borrowed=borrowed),
+            expires_at=ends,
+            heartbeat_interval=terms.heartbeat,
+            limit=facts.limit,
+            used=view.used if view else 0,
+            overage=opened.overage,
+            allowance=None,
+        )
 
     # --- leave ---
 

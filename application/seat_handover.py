@@ -1,0 +1,134 @@
+"""A session ends and another takes its seat in the same transaction, so that nobody comes in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from eventsourcing.persistence import IntegrityError
+
+from application.attribution import attribution
+from application.seat_loading import SeatLoading
+from application.seat_pool import SeatPool
+from domain.caller import Caller
+from domain.errors import BorrowExhausted, SeatsExhausted, SessionClosed, Unavailable
+from domain.seat import CloseReason, Seat
+from domain.seat_access import Claim, ClaimRefused
+from domain.seat_pool import LicenseFacts, SeatState, Sitting
+
+if TYPE_CHECKING:
+    from adapters.clock import Clock
+    from adapters.group_commit import GroupCommit
+    from adapters.seat_claims import SeatClaims
+    from adapters.seat_log import SeatLog
+    from adapters.session_callers import SessionCallers
+
+
+class Successor(NamedTuple):
+    """Who is to have the seat after whom: `facts` are those of `Seat.SessionOpened` beyond the seat's own, `claims` the
+    limits that the new session counts for."""
+
+    before: Seat.SessionOpened
+    reason: CloseReason
+    machine: str
+    holder: str
+    claims: Sequence[Claim]
+    facts: dict[str, Any]
+
+
+class SeatHandover:
+    """The session is set aside first, so that two never have a lease for one seat; whoever dies in between leaves it to
+    be closed, and the seat is free then."""
+
+    def __init__(
+        self,
+        pool: SeatPool,
+        log: GroupCommit,
+        seat_log: SeatLog,
+        callers: SessionCallers,
+        claims: SeatClaims,
+        loading: SeatLoading,
+        clock: Clock,
+    ) -> None:
+        self._pool = pool
+        self._log = log
+        self._seat_log = seat_log
+        self._callers = callers
+        self._claims = claims
+        self._loading = loading
+        self._clock = clock
+
+    async def hand_over(self, successor: Successor, license: LicenseFacts, caller: Caller) -> Seat.SessionOpened:
+        """The opening of the new session. Raises `SessionClosed` when the old one ended meanwhile, `SeatsExhausted` at
+        a limit (the old session stays then), and `Unavailable`."""
+        before = successor.before
+        await self._set_aside(_sitting(before), successor.reason)
+        opened = self._opening(successor, license)
+        try:
+            await self._append(successor, opened, caller)
+        except IntegrityError:
+            await self._loading.load(before.license_id, at_least=before.seat, afresh=True)
+            raise await self._what_happened(before) from None
+        except ClaimRefused as refused:
+            holder = before.holder or before.fingerprint_digest
+            await self._pool.place(_sitting(before), holder, before.originator_version, None)
+            raise _exhausted(successor, refused) from refused
+        await self._pool.place(_sitting(opened), successor.holder, opened.originator_version, opened.borrowed_until)
+        return opened
+
+    async def _set_aside(self, sitting: Sitting, reason: CloseReason) -> None:
+        found = await self._pool.set_aside([sitting], reason)
+        if not found:
+            raise Unavailable(retry_after=1)
+        if found[0].reason is not reason:
+            raise SessionClosed(found[0].reason)
+
+    def _opening(self, successor: Successor, license: LicenseFacts) -> Seat.SessionOpened:
+        before = successor.before
+        return Seat.SessionOpened.at(
+            before.originator_version + 2,
+            license_id=before.license_id,
+            seat=before.seat,
+            now=self._clock.now(),
+            organization_id=license.terms.organization_id,
+            session_id=self._clock.new_id(),
+            fingerprint_digest=successor.machine,
+            lease_seconds=int(license.terms.lease.total_seconds()),
+            holder="" if successor.holder == successor.machine else successor.holder,
+            counts_for=tuple(each.name for each in successor.claims if each.axis in ("user", "group")),
+            **successor.facts,
+        )
+
+    async def _append(self, successor: Successor, opened: Seat.SessionOpened, caller: Caller) -> None:
+        before, sitting, now = successor.before, _sitting(opened), opened.timestamp
+        rows = [
+            self._callers.enter(sitting, opened.organization_id, caller, now),
+            *self._claims.rows(
+                successor.claims,
+                sitting,
+                opened.originator_version,
+                successor.holder,
+                now,
+                replaces=before.session_id,
+                until=opened.borrowed_until,
+            ),
+        ]
+        events = [SeatState.after(before).closed(successor.reason, now), opened]
+        await self._log.append(events, rows=rows, actor=f"license:{before.license_id}", cause=attribution().cause)
+
+    async def _what_happened(self, before: Seat.SessionOpened) -> Exception:
+        end = await asyncio.to_thread(
+            self._seat_log.event_at, before.license_id, before.seat, before.originator_version + 1
+        )
+        return SessionClosed(end.reason) if isinstance(end, Seat.SessionClosed) else Unavailable(retry_after=1)
+
+
+def _sitting(opened: Seat.SessionOpened) -> Sitting:
+    return Sitting(opened.license_id, opened.seat, opened.session_id)
+
+
+def _exhausted(successor: Successor, refused: ClaimRefused) -> SeatsExhausted:
+    claim = next(each for each in successor.claims if each.name == refused.name)
+    kind = BorrowExhausted if claim.axis == "borrowed" else SeatsExhausted
+    return kind(limit=claim.most, used=claim.most, axis=claim.axis)
