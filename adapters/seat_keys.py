@@ -73,7 +73,7 @@ def facts_arguments(facts: LicenseFacts) -> tuple[str | int, ...]:
         milliseconds(facts.grace_ends_at),
         in_ms(facts.terms.lease),
         facts.key_digest,
-        _terms_json(facts.terms),
+        terms_json(facts.terms),
         orjson.dumps(facts.document, option=orjson.OPT_UTC_Z).decode(),
         "" if facts.granted is None else facts.granted,
         in_ms(facts.terms.resume),
@@ -82,7 +82,7 @@ def facts_arguments(facts: LicenseFacts) -> tuple[str | int, ...]:
     )
 
 
-def _terms_json(terms: SeatTerms) -> str:
+def terms_json(terms: SeatTerms) -> str:
     return orjson.dumps(
         [
             str(terms.organization_id),

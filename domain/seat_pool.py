@@ -221,6 +221,10 @@ class SeatState(NamedTuple):
         )
 
 
+class PeriodOver(Exception):
+    """Seats are kept in another pool by now: what was asked, or was to be stored on this pool's word, did not happen."""
+
+
 class Verdict(StrEnum):
     CLOSE = "close"  # the log has the session open: store its end
     FREE = "free"  # the log has nobody there

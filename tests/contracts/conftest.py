@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.contracts.told import POOLS, Story
+from tests.contracts.told import POOLS, Story, Urls
 
 
 @pytest.fixture(params=POOLS)
-def tell(request: pytest.FixtureRequest, empty_redis_url: str) -> Callable[[Story], None]:
+def tell(request: pytest.FixtureRequest, empty_redis_url: str, database_url: str) -> Callable[[Story], None]:
     """Runs a story on an empty pool of each kind."""
-    return lambda story: asyncio.run(POOLS[request.param](empty_redis_url, story))
+    urls = Urls(empty_redis_url, database_url)
+    return lambda story: asyncio.run(POOLS[request.param](urls, story))

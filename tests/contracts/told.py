@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+from adapters.postgres_line import PostgresLine
+from adapters.postgres_seats import PostgresSeats
 from adapters.redis_line import RedisLine
 from adapters.redis_seats import RedisSeats
 from application.seat_pool import SeatPool
@@ -19,6 +21,13 @@ LEASE = timedelta(minutes=6)
 MOMENT = timedelta(seconds=1)
 KEY = "the digest of its key"
 Story = Callable[["Told"], Awaitable[None]]
+
+
+class Urls(NamedTuple):
+    """Where an empty pool of each kind is."""
+
+    redis: str
+    postgres: str
 
 
 class Told:
@@ -60,13 +69,23 @@ class Told:
         return SeatState(self.license_id, seat, version, uuid4(), holder, UUID(int=7), datetime(2027, 1, 1, tzinfo=UTC))
 
 
-async def with_redis(url: str, story: Story) -> None:
+async def with_redis(urls: Urls, story: Story) -> None:
     clock = [timedelta(0)]
-    line = RedisLine(url)
+    line = RedisLine(urls.redis)
     try:
         await story(Told(RedisSeats(line, lambda: clock[0]), clock))
     finally:
         await line.close()
 
 
-POOLS = {"redis": with_redis}
+async def with_postgres(urls: Urls, story: Story) -> None:
+    clock = [timedelta(0)]
+    line = PostgresLine(urls.postgres)
+    try:
+        (mode,) = await line.fetch("select (move_seat_pool(generation, 'postgres')).generation from seat_pool_mode", ())
+        await story(Told(PostgresSeats(line, lambda: clock[0], *mode), clock))
+    finally:
+        await line.close()
+
+
+POOLS = {"redis": with_redis, "postgres": with_postgres}
