@@ -38,15 +38,12 @@ class SeatClaims:
     ) -> list[Row]:
         """For the transaction that opens the session at `version`, which fails with `ClaimRefused` at a full limit.
 
-        `replaces` is the session that the same transaction closes, `until` holds the slots beyond the session's end.
+        `replaces` is the session that the same transaction closes; `until` holds the claims that outlast the session.
         """
         license_id, seat, session_id = sitting
-        stream = seat_id(license_id, seat)
+        place = holder, session_id, seat, seat_id(license_id, seat), version
         return [
-            (
-                _CLAIM,
-                (license_id, each.name, holder, session_id, seat, stream, version, until, each.most, replaces, now),
-            )
+            (_CLAIM, (license_id, each.name, *place, until if each.outlasts else None, each.most, replaces, now))
             for each in claims
         ]
 

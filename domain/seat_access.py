@@ -50,6 +50,11 @@ class Claim(NamedTuple):
         """What kind of limit it is: holder, user, group or borrowed."""
         return self.name.partition(":")[0]
 
+    @property
+    def outlasts(self) -> bool:
+        """What is borrowed counts until the end that was agreed, also when it is back: its lease could be a copy."""
+        return self.axis == "borrowed"
+
 
 class ClaimRefused(Exception):
     """A limit that a session would count for is reached; nothing of it was stored."""
