@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from psycopg.errors import UniqueViolation
 
 from adapters.database import Database
+from adapters.issued_leases import IssuedLeases
 from adapters.secrets import Secrets
 from adapters.signing_key import Algorithm, SigningKey, base64url
 from domain.errors import ConcurrentChange, LeaseInvalid, Unavailable
@@ -68,6 +69,7 @@ class SigningKeys:
         self._look_every = look_every
         self._keys: dict[bytes, SigningKey] = {}  # by JWT header; replaced as a whole, so readers need no lock
         self._newest: dict[Algorithm, list[SigningKey]] = {algorithm: [] for algorithm in Algorithm}
+        self._issued = IssuedLeases()
         self._looked_at = 0.0
         self._making = threading.Lock()
         self._looking = threading.Lock()
@@ -137,7 +139,9 @@ class SigningKeys:
         """The lease as a JWT, signed by the Ed25519 key of its `iat`; `Unavailable` before the first `ensure`."""
         key = self._signer(Algorithm.ED25519, claims.issued_at)
         signed = key.jwt_header + b"." + base64url(orjson.dumps(claims, default=dict))
-        return (signed + b"." + base64url(key.sign(signed))).decode()
+        lease = signed + b"." + base64url(key.sign(signed))
+        self._issued.add(lease)
+        return lease.decode()
 
     def read_lease(self, token: str, now: datetime, *, late: timedelta = timedelta(0)) -> LeaseClaims:
         """What a lease of ours says, if it holds or ended at most `late` ago.
@@ -147,10 +151,7 @@ class SigningKeys:
         """
         signed, signature = self._split(token)
         key = self._key_of(signed.partition(b".")[0], now)
-        # Ed25519 is deterministic (RFC 8032 §5.1.6) and the private half is ours: signing again and comparing takes a
-        # third of the time of verifying. The signature made here belongs to whatever the caller sent: it must never
-        # leave this function, be logged or be kept.
-        if not hmac.compare_digest(base64url(key.sign(signed)), signature):
+        if token.encode() not in self._issued and not _is_signed(key, signed, signature):
             raise LeaseInvalid()
         claims = _claims(signed[len(key.jwt_header) + 1 :])
         if now.timestamp() - claims.exp >= late.total_seconds():
@@ -231,6 +232,13 @@ class SigningKeys:
                 self.refresh()
             except Exception as error:  # a thread that ends here would never learn of a rotation
                 log.warning("signing_keys.not_read", error=str(error))
+
+
+def _is_signed(key: SigningKey, signed: bytes, signature: bytes) -> bool:
+    """Ed25519 is deterministic (RFC 8032 §5.1.6) and the private half is ours: signing again and comparing takes a
+    third of the time of verifying. The signature made here belongs to whatever the caller sent: it must never leave
+    this function, be logged or be kept."""
+    return hmac.compare_digest(base64url(key.sign(signed)), signature)
 
 
 _PURPOSE = "signing-keys"

@@ -53,7 +53,7 @@ def verify_as_a_client(token: str, key_set: dict[str, Any]) -> Any:
 def test_a_lease_is_verified_with_nothing_but_the_published_keys(keys: SigningKeys) -> None:
     token = keys.sign_lease(claims_at(NOW))
     said = verify_as_a_client(token, keys.jwks(NOW))
-    assert list(said) == ["sid", "lic", "seat", "fp", "ver", "iat", "exp", "grace", "product", "features"]
+    assert list(said) == ["sid", "lic", "seat", "fp", "ver", "iat", "exp", "grace", "product", "features", "bor"]
     assert LeaseClaims.stated(said) == claims_at(NOW)
     assert decoded(token.split(".")[0]) == {"alg": "EdDSA", "typ": "JWT", "kid": keys.ensure(NOW).kid}
 
@@ -75,8 +75,10 @@ def test_a_lease_holds_until_it_ends_or_as_long_after_as_the_caller_allows(keys:
             keys.read_lease(token, now, late=late)
 
 
-def test_a_lease_that_was_edited_anywhere_is_refused(keys: SigningKeys) -> None:
+@pytest.mark.parametrize("who", ["the process that signed it", "another process"])
+def test_a_lease_that_was_edited_anywhere_is_refused(keys: SigningKeys, processes: Processes, who: str) -> None:
     token = keys.sign_lease(claims_at(NOW))
+    keys = processes.open() if who == "another process" else keys
     assert not refused(keys, token)
     for at in range(0, len(token), 3):
         edited = token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
