@@ -19,6 +19,7 @@ from adapters.postgres_line import PostgresLine
 from adapters.redis_seats import ASIDE, HOLD
 from adapters.seat_access_document import access_document, read_access
 from adapters.seat_keys import holder_name, keys_of, terms_json, terms_of
+from adapters.together import Together
 from domain.license import Status
 from domain.rate import Allowance, Rate
 from domain.seat import CloseReason
@@ -38,6 +39,8 @@ from domain.seat_pool import (
 KEPT_ELSEWHERE = "UP001"
 """SQLSTATE of everything that belongs to a period of `seat_pool_mode` that is over."""
 _CHUNK = 5_000
+_BEATS = 100
+_Beat = tuple[Sitting, str, Rate | None]
 _REFUSALS = {each.value: each for each in (Outcome.SUSPENDED, Outcome.EXPIRED, Outcome.REVOKED)}
 
 _RATE = "row(%s::text, %s::integer, %s::interval)::pool_rate"
@@ -52,8 +55,13 @@ _PROPOSE = (
     f" a.lease_ends, a.terms, a.is_overage, a.is_borrowed, a.access, {_LEFT} from pool_propose(%s, %s,"
     f" row(%s::uuid, %s::text, %s::text, %s::uuid, %s::text, %s::bigint)::pool_bid, {_RATE}) a"
 )
-_RENEWED = f"a.outcome, a.moment, a.lease_ends, a.terms, a.reason, {_LEFT}"
-_RENEW = f"select {_RENEWED} from pool_renew(%s, %s, {_SITTING}, {_RATE}) a"
+_RENEW_ALL = (
+    f"select n.ordinal, a.outcome, a.moment, a.lease_ends, a.terms, a.reason, {_LEFT} from ("
+    "select * from unnest(%s::uuid[], %s::integer[], %s::uuid[], %s::text[], %s::integer[], %s::interval[])"
+    " with ordinality n (license_id, seat, session_id, who, most, per, ordinal) order by license_id, seat) n"
+    " cross join lateral pool_renew(%s, %s, row(n.license_id, n.seat, null, n.session_id, null, null)::pool_sitting,"
+    " row(n.who, n.most, n.per)::pool_rate) a order by n.ordinal"
+)
 _ASIDES = (
     "select a.license_id, a.seat, a.session_id, a.version, a.reason, l.terms from {} a"
     " left join pool_licenses l using (license_id)"
@@ -84,6 +92,7 @@ class PostgresSeats:
         self._offset = offset
         self._generation = generation
         self._trust = trust
+        self._renewals = Together[_Beat, Renewal](self._renew_all, most=_BEATS)
 
     # --- seats ---
 
@@ -112,16 +121,7 @@ class PostgresSeats:
         )
 
     async def renew(self, sitting: Sitting, holder: str, rate: Rate | None) -> Renewal:
-        who = keys_of(sitting.license_id).rate("heartbeats", holder_name(holder))
-        ((said, now, ends, terms, reason, *left),) = await self._ask(_RENEW, *_sitting(sitting), *_rate(rate, who))
-        return Renewal(
-            Outcome(said),
-            now,
-            ends,
-            _allowance(rate, *left),
-            terms_of(terms or b""),
-            CloseReason(reason) if reason else None,
-        )
+        return await self._renewals.ask((sitting, holder, rate))
 
     async def record(self, sitting: Sitting) -> bool:
         ((is_held,),) = await self._ask(f"select pool_record(%s, %s, {_SITTING})", *_sitting(sitting))
@@ -186,6 +186,16 @@ class PostgresSeats:
         """Holds in any period: what is announced counts for whichever pool comes next, too."""
         await hold(self._line, self._offset(), license_id, status, limit)
 
+    async def _renew_all(self, asked: Sequence[_Beat]) -> list[Renewal]:
+        """In one statement, always in the same order: two that renew the same seats must not wait for each other."""
+        rows = [
+            (*sitting, *_rate(rate, keys_of(sitting.license_id).rate("heartbeats", holder_name(holder))))
+            for sitting, holder, rate in asked
+        ]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        found = await self._fetch(_RENEW_ALL, *columns, self._generation, self._offset())
+        return [_renewal(rate, *row[1:]) for (_, _, rate), row in zip(asked, found, strict=True)]
+
     async def _tell(self, facts: LicenseFacts, epoch: str) -> bool:
         terms = facts.terms
         ((is_told,),) = await self._ask(
@@ -217,8 +227,11 @@ class PostgresSeats:
         return bool(is_told)
 
     async def _ask(self, sql: str, *params: Any) -> list[Any]:
+        return await self._fetch(sql, self._generation, self._offset(), *params)
+
+    async def _fetch(self, sql: str, *params: Any) -> list[Any]:
         try:
-            return await self._line.fetch(sql, (self._generation, self._offset(), *params))
+            return await self._line.fetch(sql, params)
         except psycopg.DatabaseError as error:
             if error.sqlstate == KEPT_ELSEWHERE:
                 raise PeriodOver() from error
@@ -241,6 +254,19 @@ def _allowance(rate: Rate | None, left: int | None, back: timedelta | None, wait
     if rate is None or left is None or back is None or wait is None:
         return None
     return Allowance(rate.limit, left, ceil(back.total_seconds()), ceil(wait.total_seconds()))
+
+
+def _renewal(
+    rate: Rate | None,
+    said: str,
+    now: datetime,
+    ends: datetime | None,
+    terms: bytes | None,
+    reason: str | None,
+    *left: Any,
+) -> Renewal:
+    why = CloseReason(reason) if reason else None
+    return Renewal(Outcome(said), now, ends, _allowance(rate, *left), terms_of(terms or b""), why)
 
 
 def _sitting(

@@ -236,7 +236,7 @@ declare
 begin
     perform pool_moment(of_generation, ahead);
     perform from pool_licenses where license_id in (select license_id from unnest(closed)) order by license_id for update;
-    for each in select * from unnest(closed) loop
+    for each in select * from unnest(closed) order by license_id, seat loop
         perform from pool_seats where license_id = each.license_id and seat = each.seat and generation = of_generation
             and session_id is distinct from each.session_id and version >= each.version;
         if not found then perform pool_vacate(each.license_id, each.seat, of_generation, each.version); end if;
