@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import hiredis
 from redis.connection import SSLConnection, parse_url
@@ -18,12 +19,25 @@ from redis.connection import SSLConnection, parse_url
 from adapters.lua_script import Script
 from domain.errors import Unavailable
 
-TIMEOUT = 2.0
+TIMEOUT = 0.4
 """Seconds without any answer after which the connection is given up."""
+_LOOKS = 5
+"""A silence is counted in looks, not in seconds: between two of them what is in the socket is read. If we stood still
+ourselves, for however long, that was one look, and nobody takes our own stall for a dead server."""
 _MAX_WAITING = 50_000
 _AWAY = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "OOM", "BUSY", "MISCONF", "NOREPLICAS")
 
+REIGN: Any = object()
+"""As the last argument of a script: the name of this life of the server that gets it, filled in when it is sent. What
+was written in the life of another (a replica was promoted, a slot moved, a file was read at a start) may lack the last
+writes of that one."""
+
 Argument = str | bytes | int | float
+T = TypeVar("T")
+
+
+class NotReached(Unavailable):
+    """There is no connection, and none could be made: nothing was sent."""
 
 
 class RedisLine:
@@ -43,9 +57,11 @@ class RedisLine:
         try:
             return await wire.send(command)
         except hiredis.ReplyError as error:
-            if str(error).startswith(_AWAY):
-                raise _unavailable(error) from error
-            raise
+            if not str(error).startswith(_AWAY):
+                raise
+            if str(error).startswith("READONLY"):  # demoted: the address may lead elsewhere when it is asked for again
+                wire.hang_up()
+            raise _unavailable(error) from error
 
     async def run(self, script: Script, keys: tuple[str, ...], *arguments: Argument) -> Any:
         """One script call; a server that does not know the script (new, or restarted) is told it."""
@@ -67,14 +83,25 @@ class RedisLine:
             self._opening = asyncio.create_task(self._open(), name="redis-line")
         return await asyncio.shield(self._opening)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether there was a connection that broke, and none since."""
+        return self._wire is not None and self._wire.is_lost
+
     async def _open(self) -> _Wire:
         try:
-            async with asyncio.timeout(self._timeout):
-                wire = await self._connect()
-                await self._greet(wire)
-        except (OSError, TimeoutError, hiredis.ReplyError) as error:
-            raise _unavailable(error) from error
-        self._wire = wire
+            self._wire = await _in_time(self._connect_and_greet(), self._timeout)
+        except (OSError, TimeoutError, hiredis.ReplyError, Unavailable) as error:
+            raise NotReached(retry_after=1) from error
+        return self._wire
+
+    async def _connect_and_greet(self) -> _Wire:
+        wire = await self._connect()
+        try:
+            await self._greet(wire)
+        except BaseException:
+            wire.hang_up()
+            raise
         return wire
 
     async def _connect(self) -> _Wire:
@@ -88,11 +115,13 @@ class RedisLine:
         return wire
 
     async def _greet(self, wire: _Wire) -> None:
-        password = self._options.get("password")
+        asked, password = [], self._options.get("password")
         if password:
-            await wire.send(("AUTH", self._options.get("username") or "default", password))
+            asked.append(wire.send(("AUTH", self._options.get("username") or "default", password)))
         if self._options.get("db"):
-            await wire.send(("SELECT", self._options["db"]))
+            asked.append(wire.send(("SELECT", self._options["db"])))
+        *_, about = await asyncio.gather(*asked, wire.send(("INFO", "server")))
+        wire.reign = _run_id(about)
 
 
 class _Wire(asyncio.Protocol):
@@ -100,13 +129,15 @@ class _Wire(asyncio.Protocol):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
         self._loop = loop
-        self._timeout = timeout
+        self._pace = timeout / _LOOKS
         self._replies = hiredis.Reader()
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._unsent: list[bytes] = []
         self._answered = 0
+        self._seen = self._silent_looks = 0
         self._watch: asyncio.TimerHandle | None = None
         self.is_lost = False
+        self.reign = b""
 
     def send(self, command: tuple[Argument, ...]) -> asyncio.Future[Any]:
         """Leaves with everything else of this turn of the loop."""
@@ -114,11 +145,14 @@ class _Wire(asyncio.Protocol):
             raise Unavailable(retry_after=1)
         if not self._unsent:
             self._loop.call_soon(self._flush)
+        if command[-1] is REIGN:
+            command = (*command[:-1], self.reign)
         self._unsent.append(hiredis.pack_command(command))  # type: ignore[arg-type]
         answer = self._loop.create_future()
         self._waiting.append(answer)
         if self._watch is None:
-            self._watch = self._loop.call_later(self._timeout, self._look, self._answered)
+            self._seen, self._silent_looks = self._answered, 0
+            self._watch = self._loop.call_later(self._pace, self._look)
         return answer
 
     def _flush(self) -> None:
@@ -126,13 +160,17 @@ class _Wire(asyncio.Protocol):
         if not self.is_lost:
             self._transport.write(b"".join(commands))
 
-    def _look(self, answered: int) -> None:
+    def _look(self) -> None:
         """A server that is stopped keeps its connections open: without this look its callers would wait for ever."""
         self._watch = None
-        if self._waiting and self._answered == answered:
+        if not self._waiting:
+            return
+        self._silent_looks = self._silent_looks + 1 if self._seen == self._answered else 0
+        self._seen = self._answered
+        if self._silent_looks >= _LOOKS:
             self.hang_up()
-        elif self._waiting:
-            self._watch = self._loop.call_later(self._timeout, self._look, self._answered)
+        else:
+            self._watch = self._loop.call_later(self._pace, self._look)
 
     def hang_up(self) -> None:
         self._transport.abort()
@@ -161,6 +199,23 @@ class _Wire(asyncio.Protocol):
         for answer in waiting:
             if not answer.done():
                 answer.set_exception(_unavailable(error))
+
+
+async def _in_time(work: Coroutine[Any, Any, T], timeout: float) -> T:
+    """As `asyncio.wait_for`, but a stall of our own does not count."""
+    task = asyncio.ensure_future(work)
+    try:
+        for _ in range(_LOOKS):
+            if (await asyncio.wait({task}, timeout=timeout / _LOOKS))[0]:
+                return task.result()
+        raise TimeoutError("Redis does not answer")
+    finally:
+        task.cancel()
+
+
+def _run_id(about: bytes) -> bytes:
+    """From the answer to INFO: made anew whenever a server starts. Half of it is as unique as needed."""
+    return about.partition(b"run_id:")[2][:16]
 
 
 def _unavailable(error: Exception | None) -> Unavailable:

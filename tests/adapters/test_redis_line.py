@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -14,7 +15,7 @@ import uvloop
 from redis import Redis
 
 from adapters.lua_script import Script
-from adapters.redis_line import RedisLine
+from adapters.redis_line import REIGN, RedisLine
 from domain.errors import Unavailable
 
 Story = Callable[[RedisLine], Coroutine[Any, Any, None]]
@@ -110,6 +111,50 @@ def test_nobody_waits_for_a_server_that_stopped(servers, empty_redis_url):
         assert await line.call("PING") == b"PONG"
 
     on_a_line(empty_redis_url, story, timeout=0.3)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_stall_of_our_own_is_not_taken_for_a_dead_server(empty_redis_url, new_loop, is_open):
+    async def story() -> None:
+        line = RedisLine(empty_redis_url, timeout=0.05)
+        if is_open:
+            await line.call("PING")
+            await asyncio.sleep(0.06)  # nobody watches an idle line
+        answers = [asyncio.ensure_future(line.call("ECHO", n)) for n in range(3)]
+        for _ in range(5):  # wherever the stall comes: before the command left, or before its answer was read
+            await asyncio.sleep(0)
+            time.sleep(0.12)
+        assert await asyncio.gather(*answers) == [b"0", b"1", b"2"]
+        await line.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(story())
+
+
+def test_a_server_that_became_a_replica_is_left(empty_redis_url, redis: Redis):
+    async def story(line: RedisLine) -> None:
+        await line.call("SET", "a", 1)
+        before = await line.call("CLIENT", "ID")
+        redis.replicaof("127.0.0.1", 1)
+        try:
+            with pytest.raises(Unavailable):
+                await line.call("SET", "a", 2)
+            assert await line.call("CLIENT", "ID") > before
+        finally:
+            redis.replicaof("no", "one")
+        assert await line.call("SET", "a", 3) == b"OK"
+
+    on_a_line(empty_redis_url, story)
+
+
+def test_a_script_is_told_in_whose_life_it_runs(empty_redis_url, redis: Redis):
+    async def story(line: RedisLine) -> None:
+        script = Script("due")
+        script.source, script.sha = "return ARGV[2]", redis.script_load("return ARGV[2]")
+        assert await line.run(script, (), "first", REIGN) == redis.info("server")["run_id"][:16].encode()
+
+    on_a_line(empty_redis_url, story)
 
 
 def test_a_server_that_is_not_there_is_unavailable(tmp_path):
