@@ -47,12 +47,12 @@ class SeatClaims:
             for each in claims
         ]
 
-    def taken(self, license_id: UUID, names: Sequence[str]) -> dict[str, int]:
-        """How many open sessions count for each of these limits of a licence."""
+    def taken(self, license_id: UUID, names: Sequence[str], *, besides: str = "") -> dict[str, int]:
+        """How many open sessions of others than `besides` (a holder) count for each of these limits of a licence."""
         found = self._database.fetch_all(
             "select name, count(*) as taken from seat_claims c"
-            " where license_id = %s and name = any(%s) and is_claim_open(c) group by name",
-            (license_id, list(names)),
+            " where license_id = %s and name = any(%s) and holder <> %s and is_claim_open(c) group by name",
+            (license_id, list(names), besides),
         )
         return {row["name"]: row["taken"] for row in found}
 

@@ -19,7 +19,7 @@ class UserDigests:
     def digest(self, license_id: UUID, name: str) -> str:
         """HMAC-SHA256 of the name in base64url without padding (43 characters). Case, width (NFKC) and surrounding
         blanks do not matter; '' for nobody."""
-        told = unicodedata.normalize("NFKC", name).strip().casefold()
+        told = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
         if not told:
             return ""
         mac = hmac.digest(self._key, license_id.bytes + told.encode(), "sha256")

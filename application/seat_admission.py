@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from domain.errors import SeatsExhausted
+from domain.errors import InvalidRequest, SeatNotAllowed, SeatsExhausted, UsherError
 from domain.rate import Allowance
 from domain.seat_access import OPEN_TO_ALL, Bidder, ClaimRefused, SeatAccess
 from domain.seat_pool import Bid, Proposal
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from adapters.user_digests import UserDigests
 
 _REMEMBERED = 20_000
+_NOBODYS_RULES = "?"
 
 
 class Request(NamedTuple):
@@ -32,11 +33,16 @@ class Request(NamedTuple):
 
 
 class Entrant(NamedTuple):
-    """A request that was judged by the licence's access."""
+    """A request that was judged by the licence's access. For `waiting` of the seats to be left others are in turn.
+
+    `refusal` is why the bidder has no right to a seat as far as is remembered: the pool may know of newer rules.
+    """
 
     bid: Bid
     bidder: Bidder
     access: SeatAccess
+    waiting: int = 0
+    refusal: UsherError | None = None
 
     @property
     def counts_for(self) -> tuple[str, ...]:
@@ -54,8 +60,11 @@ class SeatAdmission:
         self._clock = clock
         self._known: OrderedDict[UUID, SeatAccess] = OrderedDict()
 
-    def learn(self, license_id: UUID, access: SeatAccess) -> None:
-        self._known[license_id] = access
+    def learn(self, entrant: Entrant, access: SeatAccess) -> None:
+        """This is the licence's access. Raises the entrant's refusal when it is by this very one."""
+        if entrant.refusal is not None and access == entrant.access:
+            raise entrant.refusal
+        self._known[entrant.bid.license_id] = access
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
@@ -63,25 +72,43 @@ class SeatAdmission:
         return Bidder(machine, self._users.digest(license_id, user) if user else "")
 
     async def enter(self, request: Request) -> Entrant:
-        """Raises what `SeatAccess.require_admitted` does."""
+        """Never raises for what is remembered only: who is refused bids under rules that are nobody's, so that the pool
+        counts the call and answers with those that there are."""
         license_id, key_digest, machine, _, session_id = request
         access = self._known.get(license_id, OPEN_TO_ALL)
         if access is OPEN_TO_ALL:
             return Entrant(Bid(license_id, key_digest, machine, session_id), Bidder(machine), access)
         bidder = self.bidder(license_id, machine, request.user)
-        access.require_admitted(bidder)
-        leave = sum(await self._left_to_others(license_id, access, bidder))
-        bid = Bid(license_id, key_digest, access.holder(bidder), session_id, access.digest, leave)
-        return Entrant(bid, bidder, access)
+        try:
+            reserved, waiting = await self.admit(license_id, access, bidder)
+        except (InvalidRequest, SeatNotAllowed, SeatsExhausted) as refusal:
+            bid = Bid(license_id, key_digest, bidder.machine, session_id, _NOBODYS_RULES)
+            return Entrant(bid, bidder, access, refusal=refusal)
+        bid = Bid(license_id, key_digest, access.holder(bidder), session_id, access.digest, reserved + waiting)
+        return Entrant(bid, bidder, access, waiting)
 
-    async def exhausted(self, entrant: Entrant, proposal: Proposal, allowance: Allowance | None) -> SeatsExhausted:
+    async def admit(self, license_id: UUID, access: SeatAccess, bidder: Bidder) -> tuple[int, int]:
+        """How many seats are to be left to groups that the bidder is not in, and to those who wait before him.
+
+        Raises what `SeatAccess.require_admitted` does, and `SeatsExhausted` at a limit of the bidder's own: the log
+        would refuse the seat, but a lapsed session might have been ended for it.
+        """
+        access.require_admitted(bidder)
+        taken = await self._taken(license_id, access, bidder)
+        for claim in access.claims(bidder, None):
+            if taken.get(claim.name, 0) >= claim.most:
+                raise SeatsExhausted(limit=claim.most, used=taken[claim.name], axis=claim.axis)
+        waiting = 0
+        if access.policy.queue is not None:
+            holder, now = access.holder(bidder), self._clock.now()
+            waiting = await asyncio.to_thread(self._tickets.ahead_of, license_id, holder, now)
+        return access.reserved_for_others(bidder, taken), waiting
+
+    def exhausted(self, entrant: Entrant, proposal: Proposal, allowance: Allowance | None) -> SeatsExhausted:
         """Why the pool had no seat: none is there, or those that are there are others'."""
-        limit, access = proposal.limit or 0, entrant.access
-        axis = "license"
-        if entrant.bid.leave:
-            reserved, waiting = await self._left_to_others(entrant.bid.license_id, access, entrant.bidder)
-            axis = "queue" if waiting else "reserved" if reserved else "license"
-        error = SeatsExhausted(limit=limit, used=proposal.used, axis=axis, queue=access.policy.queue is not None)
+        axis = "queue" if entrant.waiting else "reserved" if entrant.bid.leave else "license"
+        has_queue = entrant.access.policy.queue is not None
+        error = SeatsExhausted(limit=proposal.limit or 0, used=proposal.used, axis=axis, queue=has_queue)
         error.allowance = allowance
         return error
 
@@ -90,14 +117,10 @@ class SeatAdmission:
         claim = next(each for each in entrant.access.claims(entrant.bidder, seats) if each.name == refusal.name)
         return SeatsExhausted(limit=claim.most, used=claim.most, axis=claim.axis)
 
-    async def _left_to_others(self, license_id: UUID, access: SeatAccess, bidder: Bidder) -> tuple[int, int]:
-        """Seats that are reserved for groups the bidder is not in, and seats for those who wait before him."""
-        reserved = waiting = 0
-        if access.policy.reserved:
-            names = [f"group:{group.name}" for group in access.policy.groups]
-            taken = await asyncio.to_thread(self._claims.taken, license_id, names)
-            reserved = access.reserved_for_others(bidder, taken)
-        if access.policy.queue is not None:
-            holder, now = access.holder(bidder), self._clock.now()
-            waiting = await asyncio.to_thread(self._tickets.ahead_of, license_id, holder, now)
-        return reserved, waiting
+    async def _taken(self, license_id: UUID, access: SeatAccess, bidder: Bidder) -> dict[str, int]:
+        """How many sessions of others count for each limit that this bidder is judged by."""
+        names = {each.name for each in access.claims(bidder, None) if each.axis != "holder"}
+        names |= {f"group:{group.name}" for group in access.policy.groups if group.reserved}
+        if not names:
+            return {}
+        return await asyncio.to_thread(self._claims.taken, license_id, sorted(names), besides=access.holder(bidder))

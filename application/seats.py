@@ -17,7 +17,7 @@ from application.seat_recording import SeatRecording
 from application.seat_refusals import ended, refusal
 from application.store import Store
 from domain.caller import Caller
-from domain.errors import LicenseKeyInvalid, SessionClosed, Unavailable
+from domain.errors import LicenseKeyInvalid, SessionClosed, Unavailable, UsherError
 from domain.lease import LeaseClaims, fingerprint_digest
 from domain.license import Status
 from domain.license_key import LicenseKey, parse
@@ -121,28 +121,32 @@ class Seats:
 
     async def _seat(self, request: Request, caller: Caller) -> Acquired:
         allowance, rate, has_asked_log = None, self._acquires, False
-        for _ in range(_ATTEMPTS):
-            entrant = await self._admission.enter(request)
-            proposal = await self._pool.propose(entrant.bid, None if allowance else rate)
-            allowance = allowance or proposal.allowance
-            match proposal.outcome:
-                case Outcome.GRANTED | Outcome.SEATED:
-                    if proposal.recorded or await self._recording.record(entrant, proposal, caller):
-                        return self._acquired(entrant, proposal, allowance)
-                case Outcome.STALE:
-                    await self.loading.load(request.license_id)
-                case Outcome.UNSURE:
-                    await self.endings.settle(request.license_id, proposal.seat)
-                case Outcome.KEY_CHANGED if not has_asked_log:  # the new key may be newer than the pool's facts
-                    await self.loading.publish(request.license_id)
-                    has_asked_log = True
-                case Outcome.POLICY_CHANGED:
-                    assert proposal.access is not None
-                    self._admission.learn(request.license_id, proposal.access)
-                case Outcome.EXHAUSTED:
-                    raise await self._admission.exhausted(entrant, proposal, allowance)
-                case _:
-                    raise refusal(proposal, allowance)
+        try:
+            for _ in range(_ATTEMPTS):
+                entrant = await self._admission.enter(request)
+                proposal = await self._pool.propose(entrant.bid, None if allowance else rate)
+                allowance = allowance or proposal.allowance
+                match proposal.outcome:
+                    case Outcome.GRANTED | Outcome.SEATED:
+                        if proposal.recorded or await self._recording.record(entrant, proposal, caller):
+                            return self._acquired(entrant, proposal, allowance)
+                    case Outcome.STALE:
+                        await self.loading.load(request.license_id)
+                    case Outcome.UNSURE:
+                        await self.endings.settle(request.license_id, proposal.seat)
+                    case Outcome.KEY_CHANGED if not has_asked_log:  # the new key may be newer than the pool's facts
+                        await self.loading.publish(request.license_id)
+                        has_asked_log = True
+                    case Outcome.POLICY_CHANGED:
+                        assert proposal.access is not None
+                        self._admission.learn(entrant, proposal.access)
+                    case Outcome.EXHAUSTED:
+                        raise self._admission.exhausted(entrant, proposal, allowance)
+                    case _:
+                        raise refusal(proposal, allowance)
+        except UsherError as refused:
+            refused.allowance = refused.allowance or allowance
+            raise
         raise Unavailable(retry_after=1)
 
     def _acquired(self, entrant: Entrant, proposal: Proposal, allowance: Allowance | None) -> Acquired:

@@ -72,9 +72,10 @@ class SeatAccess:
     rules: SeatRules = field(default_factory=SeatRules)
 
     @classmethod
-    def of(cls, policy: SeatPolicy, rules: SeatRules) -> SeatAccess:
-        """`resume` is left out: the pool has it, and no bidder is judged by it."""
-        return cls(replace(policy, resume=timedelta(0)), rules)
+    def of(cls, policy: SeatPolicy, rules: SeatRules, seats: int | None = None) -> SeatAccess:
+        """`resume` is left out: the pool has it, and no bidder is judged by it. Of more seats than there are (`seats`,
+        None: no end) nothing is reserved: the groups of the highest priority keep theirs."""
+        return cls(replace(policy, resume=timedelta(0), groups=_within(policy.groups, seats)), rules)
 
     @cached_property
     def digest(self) -> str:
@@ -92,20 +93,21 @@ class SeatAccess:
         if not bidder.user and (self.policy.leasing is Leasing.USER or self.policy.seats_per_user is not None):
             raise InvalidRequest.field("user", "must be given: this licence counts the seats of people")
         names = bidder.names | {f"group:{group.name}" for group in self.groups_of(bidder)}
-        if names & set(self.rules.exclude) or (self.rules.include and not names & set(self.rules.include)):
+        if names & self._excluded or (self._included and not names & self._included):
             raise SeatNotAllowed()
 
     def groups_of(self, bidder: Bidder) -> tuple[SeatGroup, ...]:
-        members = self.rules.members
-        return tuple(each for each in self.policy.groups if bidder.names & set(members.get(each.name, ())))
+        return tuple(each for each in self.policy.groups if bidder.names & self._members.get(each.name, frozenset()))
 
     def claims(self, bidder: Bidder, seats: int | None) -> Iterator[Claim]:
-        """Every limit beside the licence's own (`seats`, None: no end) that a seat of this bidder counts for."""
+        """Every limit beside the licence's own (`seats`, None: no end) that a seat of this bidder counts for. A group
+        without a limit or reserved seats is not counted: nobody asks how many it has."""
         yield Claim(f"holder:{self.holder(bidder)}", 1)
         if self.policy.seats_per_user is not None:
             yield Claim(f"user:{bidder.user}", self.policy.seats_per_user)
         for group in self.groups_of(bidder):
-            yield Claim(f"group:{group.name}", group.limit or seats or _NO_END)
+            if group.limit is not None or group.reserved:
+                yield Claim(f"group:{group.name}", group.limit or seats or _NO_END)
 
     def reserved_for_others(self, bidder: Bidder, taken: Mapping[str, int]) -> int:
         """Seats that must stay free for groups the bidder is not in; `taken` is how many each claim name has now."""
@@ -115,6 +117,29 @@ class SeatAccess:
 
     def priority(self, bidder: Bidder) -> int:
         return max((group.priority for group in self.groups_of(bidder)), default=0)
+
+    # a licence may list thousands, and every bidder is looked up in them
+
+    @cached_property
+    def _members(self) -> dict[str, frozenset[str]]:
+        return {group: frozenset(names) for group, names in self.rules.members.items()}
+
+    @cached_property
+    def _included(self) -> frozenset[str]:
+        return frozenset(self.rules.include)
+
+    @cached_property
+    def _excluded(self) -> frozenset[str]:
+        return frozenset(self.rules.exclude)
+
+
+def _within(groups: tuple[SeatGroup, ...], seats: int | None) -> tuple[SeatGroup, ...]:
+    """The same groups, with at most `seats` reserved in all."""
+    left, kept = seats, {}
+    for group in sorted(groups, key=lambda each: -each.priority):
+        kept[group.name] = group.reserved if left is None else min(group.reserved, left)
+        left = None if left is None else left - kept[group.name]
+    return tuple(replace(each, reserved=kept[each.name]) for each in groups)
 
 
 OPEN_TO_ALL = SeatAccess()

@@ -91,7 +91,7 @@ class LicenseFacts:
             ),
             document=document or {},
             granted=license.terms.seats,
-            access=SeatAccess.of(grants.seat_policy, license.seat_rules),
+            access=SeatAccess.of(grants.seat_policy, license.seat_rules, license.terms.seats_allowed),
         )
 
 
