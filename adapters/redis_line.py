@@ -81,6 +81,7 @@ class RedisLine:
     async def _opened(self) -> _Wire:
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._open(), name="redis-line")
+            self._opening.add_done_callback(collect_failure)
         return await asyncio.shield(self._opening)
 
     @property
@@ -90,7 +91,7 @@ class RedisLine:
 
     async def _open(self) -> _Wire:
         try:
-            self._wire = await _in_time(self._connect_and_greet(), self._timeout)
+            self._wire = await in_time(self._connect_and_greet(), self._timeout)
         except (OSError, TimeoutError, hiredis.ReplyError, Unavailable) as error:
             raise NotReached(retry_after=1) from error
         return self._wire
@@ -201,7 +202,7 @@ class _Wire(asyncio.Protocol):
                 answer.set_exception(_unavailable(error))
 
 
-async def _in_time(work: Coroutine[Any, Any, T], timeout: float) -> T:
+async def in_time(work: Coroutine[Any, Any, T], timeout: float) -> T:
     """As `asyncio.wait_for`, but a stall of our own does not count."""
     task = asyncio.ensure_future(work)
     try:
@@ -216,6 +217,12 @@ async def _in_time(work: Coroutine[Any, Any, T], timeout: float) -> T:
 def _run_id(about: bytes) -> bytes:
     """From the answer to INFO: made anew whenever a server starts. Half of it is as unique as needed."""
     return about.partition(b"run_id:")[2][:16]
+
+
+def collect_failure(task: asyncio.Task[Any]) -> None:
+    """Or asyncio complains of a failure that nobody waited for to the end."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _unavailable(error: Exception | None) -> Unavailable:

@@ -18,7 +18,7 @@ from adapters.event_recorder import EventRecorder
 from adapters.group_commit import GroupCommit
 from adapters.license_index import LicenseIndex
 from adapters.queue_tickets import QueueTickets
-from adapters.redis_line import RedisLine
+from adapters.redis_cluster import line_to
 from adapters.redis_seats import RedisSeats
 from adapters.seat_claims import SeatClaims
 from adapters.seat_log import SeatLog
@@ -125,7 +125,7 @@ class World:
 
     @asynccontextmanager
     async def open_pool(self) -> AsyncIterator[RedisSeats]:
-        line = RedisLine(self.redis_url)
+        line = line_to(self.redis_url)
         try:
             yield RedisSeats(line, lambda: self.clock.offset)
         finally:
