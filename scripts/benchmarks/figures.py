@@ -26,9 +26,26 @@ class Effort:
     webhooks: int = 1_000
     followed: int = 100_000
     verified: int = 1_000_000
+    crowd: int = 1_000_000
+    crowd_seconds: float = 600
+    burst: int = 20_000
+    burst_seconds: float = 10
 
 
-SMOKE = Effort(1, 0.2, 0.1, connections=4, sessions=400, webhooks=80, followed=2_000, verified=2_000)
+SMOKE = Effort(
+    rounds=1,
+    seconds=0.2,
+    warm_up=0.1,
+    connections=4,
+    sessions=400,
+    webhooks=80,
+    followed=2_000,
+    verified=2_000,
+    crowd=30_000,
+    crowd_seconds=1,
+    burst=40,
+    burst_seconds=0.5,
+)
 """Enough to see that every benchmark runs; says nothing about speed."""
 
 
