@@ -8,6 +8,7 @@ from typing import Any
 import redis
 
 from adapters.lua_script import Script
+from adapters.redis_client import AWAY
 from domain.errors import Unavailable
 from domain.rate import Allowance
 
@@ -17,7 +18,7 @@ _ALLOW = Script("clock", "rate", "allow")
 class RateLimit:
     """Generic cell rate: `limit` calls at once, then one each `per / limit`. For sync callers; one round trip."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis | redis.RedisCluster) -> None:
         self._client = client
 
     def allow(self, key: str, limit: int, per: timedelta) -> Allowance:
@@ -28,7 +29,7 @@ class RateLimit:
         arguments = (1, f"rate:{{{key}}}", limit, per // timedelta(milliseconds=1))
         try:
             allowed, left, back, wait = self._run(arguments)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
+        except AWAY as error:
             raise Unavailable(retry_after=1) from error
         return Allowance(limit, left, -(-back // 1000), 0 if allowed else max(1, -(-wait // 1000)))
 

@@ -1,22 +1,12 @@
-"""What a Redis URL says, one server or a cluster, and who talks to it."""
+"""What a Redis URL says: one server, or some nodes of a cluster."""
 
 from __future__ import annotations
 
 from typing import NamedTuple, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
-import redis
-from redis.backoff import NoBackoff
-from redis.cluster import ClusterNode
-from redis.exceptions import RedisClusterException
-from redis.retry import Retry
-
-from domain.errors import Unavailable
-
 CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
 SCHEMES = ("redis", "rediss", "unix", *CLUSTER_SCHEMES)
-AWAY = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ClusterError, RedisClusterException)
-"""What redis-py raises when a server or a part of a cluster cannot be asked."""
 _PORT = 6379
 
 
@@ -32,8 +22,8 @@ class Address(NamedTuple):
         host, colon, port = text.rpartition(":")
         if not colon or text.endswith("]"):
             host, port = text, str(_PORT)
-        if not port.isdigit() or not 0 < int(port) < 65536:
-            raise ValueError(f"{port!r} is not a port")
+        if not port.isdecimal() or not 0 < int(port) < 65536:  # not shown: without an @ it is the password
+            raise ValueError("a port is not a number from 1 to 65535")
         return cls(host.strip("[]"), int(port))
 
     def __str__(self) -> str:
@@ -72,25 +62,3 @@ class ClusterUrl:
 
 def is_cluster(url: str) -> bool:
     return url.startswith(CLUSTER_SCHEMES)
-
-
-def client_of(url: str, timeout: float = 2.0) -> redis.Redis | redis.RedisCluster:
-    """For sync callers; `timeout` in seconds. Raises `Unavailable` when no node of a cluster answers, `AWAY` later."""
-    if not is_cluster(url):
-        return redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
-    cluster = ClusterUrl(url)
-    user, password = cluster.account
-    try:
-        return redis.RedisCluster(
-            startup_nodes=[ClusterNode(*seed) for seed in cluster.seeds],
-            username=user,
-            password=password,
-            ssl=cluster.is_secure,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            require_full_coverage=False,
-            dynamic_startup_nodes=False,
-            retry=Retry(NoBackoff(), 1),
-        )
-    except AWAY as error:
-        raise Unavailable(retry_after=1) from error

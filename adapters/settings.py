@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from adapters.environment import PREFIX, Environment, SettingsInvalid, read_dotenv, without_password
+from adapters.redis_address import SCHEMES, ClusterUrl, is_cluster
 
 __all__ = ["SETTINGS", "Mode", "Setting", "Settings", "SettingsInvalid"]
 
@@ -37,8 +38,8 @@ SETTINGS = (
     Setting("DATA_DIR", "home of the embedded servers and of made secrets", ".usher", "/var/lib/usher"),
     Setting("DATABASE_URL", "PostgreSQL, no transaction pooler in front", "embedded", "postgresql://usher@db/usher"),
     Setting("DATABASE_POOL", "connections to PostgreSQL, at most, of each process's pool", "8", "16"),
-    Setting("REDIS_URL", "Redis or Valkey, one server", "embedded", "redis://cache:6379"),
-    Setting("BROKER_URL", "where tasks are queued, another Redis or the same", "REDIS_URL", "redis://queue:6379"),
+    Setting("REDIS_URL", "Redis or Valkey, one server or a cluster", "embedded", "redis+cluster://a:6379,b:6379"),
+    Setting("BROKER_URL", "where tasks are queued, one Redis server", "REDIS_URL", "redis://queue:6379"),
     Setting("MODE", "sandbox or production", "sandbox when embedded, else production", "production"),
     Setting("HOST", "address the API listens on", "127.0.0.1", "0.0.0.0"),
     Setting("PORT", "port the API listens on", "8000", "8080"),
@@ -151,7 +152,7 @@ class Settings:
 def _settings_of(given: Environment) -> Settings:
     """What was given and the defaults; problems and warnings are collected in `given`."""
     mode = Mode(given.choice("MODE", tuple(Mode), Mode.PRODUCTION if "DATABASE_URL" in given else Mode.SANDBOX))
-    redis_url = given.url("REDIS_URL", "redis", "rediss", "unix")
+    redis_url = _redis_url(given)
     host, port = given.text("HOST", "127.0.0.1"), given.number("PORT", 8000, 65535)
     settings = Settings(
         data_dir=Path(given.text("DATA_DIR", ".usher")).expanduser().resolve(),
@@ -161,7 +162,7 @@ def _settings_of(given: Environment) -> Settings:
         database_url=given.url("DATABASE_URL", "postgresql", "postgres"),
         database_pool=given.number("DATABASE_POOL", 8, 1000),
         redis_url=redis_url,
-        broker_url=given.url("BROKER_URL", "redis", "rediss", "unix") or redis_url,
+        broker_url=_broker_url(given, redis_url),
         host=host,
         port=port,
         public_url=(given.url("PUBLIC_URL", "http", "https") or _local_url(host, port)).rstrip("/"),
@@ -186,6 +187,25 @@ def _secret(given: Environment, name: str, mode: Mode, shortest: int) -> str:
     if value and mode is Mode.PRODUCTION and len(value) < shortest:
         given.refuse(name, f"is too short for production: {advice}")
     return value
+
+
+def _redis_url(given: Environment) -> str | None:
+    url = given.url("REDIS_URL", *SCHEMES)
+    if url is None or not is_cluster(url):
+        return url
+    try:
+        ClusterUrl(url)
+    except ValueError as error:
+        given.refuse("REDIS_URL", f"is not redis+cluster://host:port,host:port with some nodes of a cluster: {error}")
+    return url
+
+
+def _broker_url(given: Environment, redis_url: str | None) -> str | None:
+    """Dramatiq's broker needs one server: its keys are in many slots."""
+    url = given.url("BROKER_URL", "redis", "rediss", "unix")
+    if url is None and redis_url is not None and is_cluster(redis_url) and "BROKER_URL" not in given:
+        given.refuse("BROKER_URL", "is not set: tasks cannot be queued in a cluster, name one Redis server for them")
+    return url or redis_url
 
 
 def _stripe_secret_key(given: Environment, mode: Mode) -> str | None:

@@ -112,7 +112,20 @@ def test_a_given_secret_wins_and_nothing_is_stored(read, tmp_path):
         ({"REDIS_URL": "redis://"}, "USHER_REDIS_URL is not a URL"),
         ({"SMTP_URL": "http://mail"}, "USHER_SMTP_URL is not a URL that starts with smtp:// or smtps://"),
         ({"STRIPE_WEBHOOK_SECRET": "a,b,c"}, "USHER_STRIPE_WEBHOOK_SECRET names more than two secrets"),
-        ({"REDIS_URL": "redis+cluster://c:1"}, "USHER_REDIS_URL is not a URL that starts with redis:// or rediss://"),
+        ({"REDIS_URL": "redis+cluster://a:1,b:1"}, "USHER_BROKER_URL is not set: tasks cannot be queued in a cluster"),
+        (
+            {"REDIS_URL": "redis+cluster://a:1,:2", "BROKER_URL": "redis://q"},
+            "USHER_REDIS_URL is not redis+cluster://host:port,host:port with some nodes of a cluster: a host is",
+        ),
+        (
+            {"REDIS_URL": "rediss+cluster://:hidden@a:port", "BROKER_URL": "redis://q"},
+            "USHER_REDIS_URL is not redis+cluster://host:port,host:port with some nodes of a cluster: a port is",
+        ),
+        (
+            {"REDIS_URL": "redis+cluster://a:1/2", "BROKER_URL": "redis://q"},
+            "USHER_REDIS_URL is not redis+cluster://host:port,host:port with some nodes of a cluster: a cluster has",
+        ),
+        ({"BROKER_URL": "redis+cluster://a:1"}, "USHER_BROKER_URL is not a URL that starts with redis:// or rediss://"),
         ({"BROKER_URL": "amqp://queue"}, "USHER_BROKER_URL is not a URL that starts with redis:// or rediss://"),
     ],
 )
@@ -181,6 +194,14 @@ def test_the_public_url_is_an_address_one_can_open(read, host, url):
     assert read(HOST=host).public_url == url
 
 
+def test_a_cluster_needs_a_broker_of_its_own(read):
+    cluster = "rediss+cluster://usher:pw-of-redis@a.cache:7000,b.cache:7000"
+    settings = read(PRODUCTION, REDIS_URL=cluster, BROKER_URL="redis://queue")
+    assert (settings.redis_url, settings.broker_url) == (cluster, "redis://queue")
+    assert settings.shown()["redis_url"] == "rediss+cluster://usher:***@a.cache:7000,b.cache:7000"
+    assert Settings.from_environment(settings.as_environment(), None).redis_url == cluster
+
+
 def test_started_servers_fill_only_what_was_not_given(read):
     settings = read(REDIS_URL="redis://cache").with_servers(database_url="postgresql://usher@/usher?host=%2Frun")
     assert settings.database_url == "postgresql://usher@/usher?host=%2Frun"
@@ -216,7 +237,8 @@ def test_nothing_secret_is_shown(read):
 
 def test_a_refusal_does_not_show_the_secret_it_refuses(read):
     refused = problems_of(read, STRIPE_SECRET_KEY="sk_live_hidden", SMTP_URL="http://u:hidden@mail", REDIS_URL="hidden")
-    assert len(refused) == 3
+    refused += problems_of(read, REDIS_URL="redis+cluster://:hidden", BROKER_URL="redis://queue")
+    assert len(refused) == 4
     assert "hidden" not in str(refused)
 
 
