@@ -36,26 +36,25 @@ begin
     if not found then raise exception 'seats are kept elsewhere' using errcode = 'UP001'; end if;
 end $$;
 
--- Begins the next period if `expected` still is the one; answers the one that is then. Back to Redis only when nobody has
+-- Begins the next period if `expected` still is the one; answers whether it did. Back to Redis only when nobody has
 -- missed it for a while: 3 s, twice as long each time that it was not good for a minute, at most a minute.
-create function move_seat_pool(expected bigint, to_pool text) returns seat_pool_mode
+create function move_seat_pool(expected bigint, to_pool text) returns boolean
 language plpgsql set lock_timeout = '2s' as $$
 declare
     m seat_pool_mode;
 begin
     perform hold_seat_pool(true);
     select * into m from seat_pool_mode;
-    if m.generation <> expected or m.pool = to_pool then return m; end if;
-    if to_pool = 'redis' and clock_timestamp() < m.missed_at + m.steady then return m; end if;
+    if m.generation <> expected or m.pool = to_pool then return false; end if;
+    if to_pool = 'redis' and clock_timestamp() < m.missed_at + m.steady then return false; end if;
     if to_pool = 'postgres' then
         m.steady := case when clock_timestamp() < m.since + interval '1 min' then least(m.steady * 2, interval '1 min')
             else interval '3 s' end;
         m.missed_at := clock_timestamp();
     end if;
     update seat_pool_mode set pool = to_pool, generation = m.generation + 1, since = clock_timestamp(),
-        missed_at = m.missed_at, steady = m.steady
-    returning * into m;
-    return m;
+        missed_at = m.missed_at, steady = m.steady;
+    return true;
 end $$;
 
 -- A process finds Redis away while seats are kept in Postgres.
