@@ -13,6 +13,7 @@ from scripts.benchmarks.intake import webhooks
 from scripts.benchmarks.log_reading import follower, verify
 from scripts.benchmarks.log_writing import group_commit
 from scripts.benchmarks.memory import memory
+from scripts.benchmarks.pools import seats
 
 Benchmark = Callable[[Installation, Effort], Iterator[Figure]]
 
@@ -28,8 +29,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "floor": floor,
     "monday": monday,
     "servers": servers,
+    "seats": seats,
     "million": million,
 }
-_ONLY_NAMED = ("servers", "million")
+_ONLY_NAMED = ("servers", "seats", "million")
 DEFAULT = tuple(name for name in BENCHMARKS if name not in _ONLY_NAMED)
 """What runs when nothing is named: all that does not take long, and the ground under it."""
