@@ -24,7 +24,7 @@ _FRESH = 0.05
 """Seconds for which an answer to who has what is not asked for again."""
 _ASKED_AT_ONCE = 3
 _PASSING = ("TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "MASTERDOWN")
-_HALF_MOVED = "attempted to access a non local key"
+_HALF_MOVED = "ttempted to access a non local key"
 """A script met the end of a slot's old keys, and stopped in the middle: all of ours may be run again."""
 _SCRIPTS = frozenset({"EVALSHA", "EVAL"})
 

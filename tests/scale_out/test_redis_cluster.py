@@ -1,0 +1,138 @@
+"""Seats kept by a real cluster: while its slots move, while a master dies, clients keep what they renewed in time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+
+import pytest
+from redis.crc import key_slot
+
+from adapters.seat_keys import keys_of
+from application.seats import Acquired, Seats
+from domain.errors import SeatsExhausted, Unavailable
+from tests.scale_out.valkey_cluster import Node, ValkeyCluster, until, valkey_cluster
+from tests.seat_world import Sold, World, acquire
+
+LICENSES, SEATS, MACHINES, PROCESSES = 40, 2, 3, 2
+"""Each licence has a machine more than seats."""
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def replicated() -> Iterator[ValkeyCluster]:
+    """Three masters with a replica each; a test may kill one master, each another."""
+    with valkey_cluster(3, 3) as cluster:
+        yield cluster
+
+
+def world_on(cluster: ValkeyCluster, database_url: str) -> World:
+    return World(database_url, cluster.url)
+
+
+class Crowd:
+    """Machines that sit down, renew and leave, until they are told to stop; what fails for a moment is asked again."""
+
+    def __init__(self, sold: list[Sold]) -> None:
+        self.sold = sold
+        self.beats = self.refused = self.put_off = 0
+        self._is_over = False
+
+    async def live(self, world: World, trouble: Callable[[], Awaitable[None]]) -> None:
+        async with AsyncExitStack() as stack:
+            processes = [await stack.enter_async_context(world.open_seats()) for _ in range(PROCESSES)]
+            machines = [self._machine(sold, number, processes) for sold in self.sold for number in range(MACHINES)]
+            await asyncio.gather(self._trouble(trouble), self._reaper(processes[0]), *machines)
+
+    async def _trouble(self, trouble: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await trouble()
+            before = self.beats
+            while self.beats < before + LICENSES:  # the service is back
+                await asyncio.sleep(0.01)
+        finally:
+            self._is_over = True
+
+    async def _machine(self, sold: Sold, number: int, processes: list[Seats]) -> None:
+        dice = random.Random(f"{sold.key}{number}")
+        while not self._is_over:
+            try:
+                sat = await self._insist(acquire, dice.choice(processes), sold, number)
+            except SeatsExhausted:
+                self.refused += 1
+                await asyncio.sleep(0.1)
+                continue
+            await self._sit(sat, dice, processes)
+
+    async def _sit(self, sat: Acquired, dice: random.Random, processes: list[Seats]) -> None:
+        """A renewal that says that the session ended fails the test: each was in time."""
+        lease = sat.lease
+        for _ in range(dice.randrange(1, 8)):
+            await asyncio.sleep(dice.uniform(0, 0.2))
+            lease = (await self._insist(dice.choice(processes).heartbeat, sat.session_id, lease)).lease
+            self.beats += 1
+        await self._insist(dice.choice(processes).release, sat.session_id, lease)
+
+    async def _reaper(self, seats: Seats) -> None:
+        while not self._is_over:
+            await self._insist(seats.endings.expire_lapsed)
+            await asyncio.sleep(0.2)
+
+    async def _insist(self, ask: Callable[..., Awaitable[T]], *what: Any) -> T:
+        while True:
+            try:
+                return await ask(*what)
+            except Unavailable:
+                self.put_off += 1
+                await asyncio.sleep(0.05)
+
+
+def slots_of(sold: list[Sold]) -> list[int]:
+    return sorted({key_slot(keys_of(each.id).license.encode()) for each in sold})
+
+
+def another(cluster: ValkeyCluster, than: Node) -> Node:
+    return next(node for node in cluster.masters if node is not than)
+
+
+def check(world: World) -> None:
+    """From the log alone: no seat held twice, no session closed that was renewed, none above its licence's limit."""
+    assert world.check_log(LICENSES * SEATS) == 0, "everybody left"
+    history = world.history()
+    assert {seat for seat, *_ in history} <= set(range(1, SEATS + 1))
+    assert {why for _, _, what, why in history if what == "closed"} == {"released"}
+
+
+@pytest.mark.parametrize("move", [ValkeyCluster.move, ValkeyCluster.move_at_once], ids=["key by key", "at once"])
+def test_nobody_loses_a_seat_while_slots_move(cluster, database_url, move):
+    world = world_on(cluster, database_url)
+    crowd = Crowd([world.sell(seats=SEATS) for _ in range(LICENSES)])
+
+    async def move_all() -> None:
+        for slot in slots_of(crowd.sold):
+            await asyncio.to_thread(move, cluster, slot, another(cluster, cluster.owner(slot)))
+
+    asyncio.run(crowd.live(world, move_all))
+    check(world)
+    assert crowd.beats > LICENSES and crowd.refused
+    world.close()
+
+
+def test_nobody_loses_a_seat_when_a_master_dies_and_its_replica_takes_over(replicated, database_url):
+    world = world_on(replicated, database_url)
+    crowd = Crowd([world.sell(seats=SEATS) for _ in range(LICENSES)])
+    victim, heir = replicated.masters[0], replicated.replicas[0]
+
+    async def power_cut() -> None:
+        while crowd.beats < LICENSES:
+            await asyncio.sleep(0.01)
+        victim.kill()
+        await asyncio.to_thread(until, lambda: heir.is_master)
+
+    asyncio.run(crowd.live(world, power_cut))
+    check(world)
+    assert crowd.put_off
+    world.close()
