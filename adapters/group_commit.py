@@ -21,12 +21,14 @@ from adapters.database import AWAY, HOLD_BRIEFLY, Row, address
 from adapters.event_codec import EventCodec
 from adapters.event_recorder import APPEND, MAX_BATCH, append_params
 from adapters.seat_claims import refused_claim
+from adapters.seat_periods import period_over
 from domain.aggregate import Event
 from domain.errors import Unavailable
 
 PATIENCE = 8.0
 """Seconds for a batch to be stored. One that waits for a standby that is away would wait until that is back."""
 _MAX_WAITING = 20_000
+_APPEND_IN_PERIODS = f"{APPEND} from require_seat_periods(%b::bigint[])"
 
 
 @dataclass(slots=True)
@@ -36,6 +38,7 @@ class _Append:
     actor: str
     cause: str
     done: asyncio.Future[int]
+    period: int | None
 
     def answer(self, position: int) -> None:
         if not self.done.done():  # its caller may have been cancelled; the event is stored all the same
@@ -57,9 +60,12 @@ class GroupCommit:
         self._writer: asyncio.Task[None] | None = None
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
-    async def append(self, events: Sequence[Event], *, rows: Sequence[Row] = (), actor: str, cause: str) -> int:
+    async def append(
+        self, events: Sequence[Event], *, rows: Sequence[Row] = (), actor: str, cause: str, period: int | None = None
+    ) -> int:
         """Stores the events (and the rows with them) durably; answers the position of the last.
 
+        `period` is that of the seat pool on whose word they are stored; `PeriodOver` when another has begun.
         Raises the library's `IntegrityError` when a version exists, its predecessor does not, or a row conflicts
         (`ClaimRefused` when a row of `seat_claims` does);
         `Unavailable` when Postgres is away: then nothing is known to be stored, and a repetition is safe.
@@ -68,7 +74,7 @@ class GroupCommit:
             raise Unavailable(retry_after=1)
         stored = [self._codec.to_stored_event(event) for event in events]
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Append(stored, rows, actor, cause, done))
+        self._waiting.append(_Append(stored, rows, actor, cause, done, period))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all(), name="group-commit")
         return await done
@@ -124,17 +130,19 @@ class GroupCommit:
             [append.actor for append in batch for _ in append.events],
             [append.cause for append in batch for _ in append.events],
         )
-        rows = _by_statement(batch)
+        rows, periods = _by_statement(batch), list({append.period for append in batch} - {None})
         if not rows:
-            return await self._call_append(connection, params)
+            return await self._call_append(connection, params, periods)
         async with connection.transaction(), connection.cursor() as cursor:
             for sql, many in rows.items():
                 await cursor.executemany(sql, many)
-            return await self._call_append(connection, params)
+            return await self._call_append(connection, params, periods)
 
     @staticmethod
-    async def _call_append(connection: psycopg.AsyncConnection[Any], params: tuple[list[Any], ...]) -> list[int]:
-        cursor = await connection.execute(APPEND, params, prepare=True)
+    async def _call_append(
+        connection: psycopg.AsyncConnection[Any], params: tuple[list[Any], ...], periods: list[int | None]
+    ) -> list[int]:
+        cursor = await connection.execute(_APPEND_IN_PERIODS, (*params, periods), prepare=True)
         answer = await cursor.fetchone()
         return list(answer[0]) if answer else []
 
@@ -172,7 +180,7 @@ def _by_statement(batch: list[_Append]) -> dict[str, list[Any]]:
 
 
 def _refusal(error: Exception) -> Exception:
-    return refused_claim(error) or IntegrityError(str(error))
+    return refused_claim(error) or period_over(error) or IntegrityError(str(error))
 
 
 def _unavailable(error: Exception) -> Unavailable:

@@ -19,6 +19,7 @@ from adapters.postgres_line import PostgresLine
 from adapters.redis_seats import ASIDE, HOLD
 from adapters.seat_access_document import access_document, read_access
 from adapters.seat_keys import holder_name, keys_of, terms_json, terms_of
+from adapters.seat_periods import period_over
 from adapters.together import Together
 from domain.license import Status
 from domain.rate import Allowance, Rate
@@ -28,7 +29,6 @@ from domain.seat_pool import (
     Bid,
     LicenseFacts,
     Outcome,
-    PeriodOver,
     Proposal,
     Renewal,
     SeatState,
@@ -36,8 +36,6 @@ from domain.seat_pool import (
     View,
 )
 
-KEPT_ELSEWHERE = "UP001"
-"""SQLSTATE of everything that belongs to a period of `seat_pool_mode` that is over."""
 _CHUNK = 5_000
 _BEATS = 100
 _Beat = tuple[Sitting, str, Rate | None]
@@ -232,10 +230,8 @@ class PostgresSeats:
     async def _fetch(self, sql: str, *params: Any) -> list[Any]:
         try:
             return await self._line.fetch(sql, params)
-        except psycopg.DatabaseError as error:
-            if error.sqlstate == KEPT_ELSEWHERE:
-                raise PeriodOver() from error
-            raise
+        except psycopg.IntegrityError as error:
+            raise (period_over(error) or error) from error
 
 
 async def hold(

@@ -14,16 +14,19 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
+import psycopg
 import structlog
 
 from adapters.postgres_line import PostgresLine
 from adapters.together import Together
 from domain.errors import Unavailable
+from domain.seat_pool import PeriodOver
 
 TRUST = timedelta(seconds=60)
 """How long after a look at the row Redis's word still counts: a process that cannot see the row must not renew for ever
 leases that others, who keep seats in Postgres by now, take for lapsed."""
 REDIS, POSTGRES = "redis", "postgres"
+_OVER = "23U01"
 _MANY = 100_000
 
 T = TypeVar("T")
@@ -35,6 +38,11 @@ class Period(NamedTuple):
 
     pool: str
     generation: int
+
+
+def period_over(error: Exception) -> PeriodOver | None:
+    """What a failed transaction says, if it failed because another period has begun."""
+    return PeriodOver() if isinstance(error, psycopg.Error) and error.sqlstate == _OVER else None
 
 
 class SeatPeriods:

@@ -85,14 +85,14 @@ begin
         paid - moment, interval '0')::pool_allowance;
 end $$;
 
--- The moment of a call: the engine's clock, `ahead` of this server's. Refuses (UP001) a caller of another period than the
+-- The moment of a call: the engine's clock, `ahead` of this server's. Refuses (23U01) a caller of another period than the
 -- one that is. The clock is read first: a promise made from this moment on ends before one that the next pool makes.
 create function pool_moment(of_generation bigint, ahead interval) returns timestamptz language plpgsql as $$
 declare
     moment timestamptz := clock_timestamp() + ahead;
 begin
     perform from seat_pool_mode where pool = 'postgres' and generation = of_generation;
-    if not found then raise exception 'seats are kept elsewhere' using errcode = 'UP001'; end if;
+    if not found then raise exception 'seats are kept elsewhere' using errcode = '23U01'; end if;
     return moment;
 end $$;
 

@@ -179,7 +179,8 @@ begin
     return found;
 end $$;
 
--- Puts a session on a seat that the log moved to it from another (a swap, a borrowing). Again: no effect.
+-- Puts a session on a seat that the log moved to it from another (a swap, a borrowing). Again: no effect. A session that
+-- was set aside at the same version may come back: its handover was refused.
 create function pool_place(of_generation bigint, ahead interval, sitting pool_sitting) returns void language plpgsql as $$
 declare
     moment timestamptz;
@@ -188,8 +189,9 @@ declare
 begin
     select * into l from pool_licenses where license_id = sitting.license_id and is_loaded for update;
     moment := pool_moment(of_generation, ahead);
-    select * into s from pool_seats where license_id = sitting.license_id and seat = sitting.seat;
-    if l.generation is distinct from of_generation or s.version >= sitting.version then return; end if;
+    select * into s from pool_seats where license_id = sitting.license_id and seat = sitting.seat for update;
+    if l.generation is distinct from of_generation or s.version > sitting.version
+        or (s.version = sitting.version and s.state <> 'closing') then return; end if;
     perform pool_put(row(sitting.license_id, sitting.seat, of_generation,
         case when sitting.borrowed_until is null then 'recorded' else 'borrowed' end,
         sitting.version, sitting.session_id, sitting.holder, null, null,

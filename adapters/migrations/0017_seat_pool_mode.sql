@@ -27,13 +27,13 @@ begin
     return (select m from seat_pool_mode m);
 end $$;
 
--- For the transaction of events that a pool proposed: fails (UP001) when another period has begun, and lets none begin
--- before the commit. A pool that is not used any more can neither grant a seat nor declare one lapsed.
-create function require_seat_period(expected bigint) returns void language plpgsql set lock_timeout = '5s' as $$
+-- For the transaction of events that pools proposed: fails (23U01) when another period has begun, and lets none begin before
+-- the commit. A pool that is not used any more can neither grant a seat nor declare one lapsed.
+create function require_seat_periods(expected bigint[]) returns void language plpgsql as $$
 begin
     perform hold_seat_pool(false);
-    perform from seat_pool_mode where generation = expected;
-    if not found then raise exception 'seats are kept elsewhere' using errcode = 'UP001'; end if;
+    perform from seat_pool_mode where generation = all (expected);
+    if not found then raise exception 'seats are kept elsewhere' using errcode = '23U01'; end if;
 end $$;
 
 -- Begins the next period if `expected` still is the one; answers whether it did. Back to Redis only when nobody has
