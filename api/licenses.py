@@ -79,6 +79,8 @@ class SeatSessionAnswer(BaseModel):
     state: SessionState
     fingerprint_digest: str
     opened_at: Moment
+    overage: bool = Field(description="Above the seats that were bought.")
+    borrowed_until: Moment | None
     closed_at: Moment | None
     reason: CloseReason | None = Field(description="Why it was closed.")
     hostname: str | None

@@ -63,6 +63,7 @@ class SeatHandover:
         """The opening of the new session. Raises `SessionClosed` when the old one ended meanwhile, `SeatsExhausted` at
         a limit (the old session stays then), and `Unavailable`."""
         before = successor.before
+        await self._require_within_limit(before)
         await self._set_aside(_sitting(before), successor.reason)
         opened = self._opening(successor, license)
         try:
@@ -76,6 +77,12 @@ class SeatHandover:
             raise _exhausted(successor, refused) from refused
         await self._pool.place(_sitting(opened), successor.holder, opened.originator_version, opened.borrowed_until)
         return opened
+
+    async def _require_within_limit(self, before: Seat.SessionOpened) -> None:
+        """After a resize down somebody is about to be asked to leave: until then nobody new begins."""
+        view = await self._pool.look(before.license_id)
+        if view is not None and view.limit is not None and view.used > view.limit:
+            raise SeatsExhausted(limit=view.limit, used=view.used)
 
     async def _set_aside(self, sitting: Sitting, reason: CloseReason) -> None:
         found = await self._pool.set_aside([sitting], reason)

@@ -15,9 +15,11 @@ from projections.log import Recorded
 from projections.read_model import Handler, ReadModel, Statement
 
 _OPENED = """
-    insert into seat_sessions (session_id, position, license_id, organization_id, seat, fingerprint_digest, opened_at)
+    insert into seat_sessions (session_id, position, license_id, organization_id, seat, fingerprint_digest, opened_at,
+                               overage, borrowed_until)
     select * from unnest(
-        %b::uuid[], %b::bigint[], %b::uuid[], %b::uuid[], %b::integer[], %b::text[], %b::timestamptz[])"""
+        %b::uuid[], %b::bigint[], %b::uuid[], %b::uuid[], %b::integer[], %b::text[], %b::timestamptz[],
+        %b::boolean[], %b::timestamptz[])"""
 _CLOSED = """
     update seat_sessions set closed_at = closed.at, reason = closed.reason
     from unnest(%b::uuid[], %b::timestamptz[], %b::text[]) as closed (session_id, at, reason)
@@ -41,6 +43,8 @@ def _opened(recorded: Recorded) -> Iterable[Statement]:
             opened.seat,
             opened.fingerprint_digest,
             opened.timestamp,
+            opened.overage,
+            opened.borrowed_until,
         ),
     )
     yield _TAKEN, (opened.license_id, 1)
@@ -56,6 +60,7 @@ class Seats(ReadModel):
     """A session opens once and closes once, so a batch may write all its openings before all its closings."""
 
     name = "seats"
+    version = 2
     tables = ("seat_sessions", "seats_taken")
     ddl = """
         create table seat_sessions (
@@ -66,6 +71,8 @@ class Seats(ReadModel):
             seat               integer     not null,
             fingerprint_digest text        not null,
             opened_at          timestamptz not null,
+            overage            boolean     not null,
+            borrowed_until     timestamptz,
             closed_at          timestamptz,
             reason             text
         );

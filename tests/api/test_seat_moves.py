@@ -138,6 +138,21 @@ def test_a_swap_that_meets_a_limit_leaves_the_seat_where_it_is(shop):
     play(shop.services, story)
 
 
+def test_nobody_new_begins_while_more_sit_than_may(shop):
+    key = shop.sell(seats=5)
+    (license,) = shop.services.database.fetch_all("select distinct license_id from license_keys")
+
+    async def story(client: httpx.AsyncClient) -> None:
+        first, second = await sit(client, key, 1), await sit(client, key, 2)
+        await asyncio.to_thread(shop.services.licenses.resize, license["license_id"], 1, reason="fewer people")
+        for verb, body in (("swap", {"fingerprint": machine(3), "user": "ann"}), ("borrow", {"duration": "P1D"})):
+            refused = await ask(client, first, verb, **body)
+            assert refused.status_code == 429, refused.text
+        assert (await heartbeat(client, second)).status_code == 200
+
+    play(shop.services, story)
+
+
 def test_a_plan_may_keep_seats_where_they_are(shop):
     key = shop.sell("studio-render", seats=2)
 
