@@ -44,6 +44,7 @@ from application.organizations import Organizations
 from application.purchase_claims import PurchaseClaims
 from application.seat_admission import SeatAdmission
 from application.seat_moves import SeatMoves
+from application.seat_rules import LicenseSeatRules
 from application.seat_work import SeatWork
 from application.seats import Seats
 from application.store import Store
@@ -84,6 +85,7 @@ class Services(Infrastructure):
                 self.mailer.erasing,
                 lambda _, organization_id: [self.session_callers.erase(organization_id)],
                 lambda _, organization_id: [self.machine_names.erase(organization_id)],
+                lambda _, organization_id: [self.seat_rule_names.erase(organization_id)],
             ],
         )
 
@@ -147,6 +149,10 @@ class Services(Infrastructure):
     @cached_property
     def machines(self) -> LicenseMachines:
         return LicenseMachines(self.licenses, self.machine_names, self.works)
+
+    @cached_property
+    def seat_rules(self) -> LicenseSeatRules:
+        return LicenseSeatRules(self.seat_rule_names, UserDigests(self.secrets), self.works)
 
     @cached_property
     def seats(self) -> Seats:

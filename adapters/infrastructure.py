@@ -24,6 +24,7 @@ from adapters.process_beats import ProcessBeats
 from adapters.provider_records import ProviderRecords
 from adapters.rate_limit import RateLimit
 from adapters.redis_line import RedisLine
+from adapters.seat_rule_names import SeatRuleNames
 from adapters.secrets import Secrets
 from adapters.session_callers import SessionCallers
 from adapters.settings import Settings
@@ -104,6 +105,10 @@ class Infrastructure:
     @cached_property
     def machine_names(self) -> MachineNames:
         return MachineNames(self.database)
+
+    @cached_property
+    def seat_rule_names(self) -> SeatRuleNames:
+        return SeatRuleNames(self.database)
 
     @cached_property
     def redis_line(self) -> RedisLine:

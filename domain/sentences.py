@@ -89,7 +89,7 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     License.Transferred: lambda e: f"The licence went over to organization {say.short(e.organization_id)}",
     License.MachineActivated: lambda e: f"Machine {e.fingerprint_digest[:8]}… was bound to the licence",
     License.MachineDeactivated: lambda e: f"Machine {e.fingerprint_digest[:8]}… was let go of by the licence",
-    License.SeatRulesSet: lambda e: f"The vendor set who may sit on the licence's seats{say.because(e.reason)}",
+    License.SeatRulesSet: lambda e: f"New rules say who may sit on the licence's seats{say.because(e.reason)}",
     Seat.SessionOpened: say.opened,
     Seat.SessionClosed: say.closed,
     # subscriptions

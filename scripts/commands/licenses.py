@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from scripts.commands.times import time_of
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
+    from api.seat_rules import RulesBody
 
 app = typer.Typer(help="Licences.")
 
@@ -92,6 +94,67 @@ def rotate_key(license_id: Id, reason: Reason, data: Data = None, as_json: Json 
         made = services.licenses.rotate_key(license_id, reason=reason)
         shown = {**_facts(services, license_id), "license_key": made.key.text}
     answer(shown, as_json, fields)
+
+
+@app.command()
+def rules(
+    license_id: Id,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--set", metavar="FILE", help="New rules in place of all there are: JSON or YAML.", show_default=False
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, unless the file says it.", show_default=False)] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Who may sit: the members of the plan's groups, and who is let in or left out. Whoever sits keeps the seat."""
+    from api.seat_rules import rules_answer
+
+    wanted = None if file is None else _rules_in(file, reason)
+    with engine(data) as services:
+        license = services.licenses.fetch(license_id)
+        if wanted is not None:
+            license = services.seat_rules.set(license_id, wanted.wanted, reason=wanted.reason)
+        shown = rules_answer(services, license).model_dump(mode="json")
+    answer(shown, as_json, _show_rules)
+
+
+def _rules_in(file: Path, reason: str | None) -> RulesBody:
+    """The rules that a file holds, in the shape in which they are shown and sent over HTTP."""
+    import yaml
+    from pydantic import ValidationError
+
+    from api.seat_rules import RulesBody
+    from domain.errors import InvalidRequest
+
+    try:
+        told = yaml.safe_load(file.read_bytes())
+        return RulesBody.model_validate({**told, "reason": reason} if reason and isinstance(told, dict) else told)
+    except yaml.YAMLError as error:
+        raise InvalidRequest(f"{file}: neither JSON nor YAML: {error}") from None
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, each['loc'])) or file}: {each['msg']}" for each in error.errors()[:20]]
+        raise InvalidRequest("\n".join(lines)) from None
+
+
+def _show_rules(shown: dict[str, Any]) -> None:
+    """A line for each list that names somebody."""
+    lists = {f"group {name}": members for name, members in shown["groups"].items()}
+    lists |= {"include": shown["include"], "exclude": shown["exclude"]}
+    said = {
+        name: ", ".join(
+            [f"group {group}" for group in people.get("groups", [])]
+            + [
+                f"{kind} {each['name'] or each['digest']}"
+                for kind in ("user", "machine")
+                for each in people[f"{kind}s"]
+            ]
+        )
+        for name, people in lists.items()
+    }
+    fields({name: text or "nobody" for name, text in said.items()})
 
 
 def _change(license_id: UUID, data: Data, as_json: bool, act: Callable[[Services], Any]) -> None:
