@@ -15,6 +15,7 @@ from domain.money import Money
 from domain.plan import Interval, PlanTerms, Price
 from domain.price_book import PriceBook
 from domain.provider_facts import DisputeOutcome, Figures
+from domain.queue_ticket import QueueTicket
 from domain.seat import CloseReason, Seat
 from domain.standing import PaymentStanding
 from domain.subscription import Purchase, Subscription
@@ -135,6 +136,11 @@ def opened(event: Seat.SessionOpened) -> str:
 def closed(event: Seat.SessionClosed) -> str:
     note = f" ({event.note})" if event.note else ""
     return f"Seat {event.seat} of licence {short(event.license_id)} {_LEFT[event.reason]}{note}"
+
+
+def queued(event: QueueTicket.Taken) -> str:
+    first = f", with priority {event.priority}" if event.priority else ""
+    return f"Somebody took a place in the queue for a seat of licence {short(event.license_id)}{first}"
 
 
 # --- subscriptions, invoices, reports ---
