@@ -19,6 +19,7 @@ from domain.plan import Plan
 from domain.price_book import PriceBook
 from domain.product import Product
 from domain.provider_event import ProviderEvent
+from domain.queue_ticket import QueueTicket
 from domain.seat import Seat
 from domain.subscription import Subscription
 from domain.user import PasswordProof, User
@@ -92,6 +93,14 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     License.SeatRulesSet: lambda e: f"New rules say who may sit on the licence's seats{say.because(e.reason)}",
     Seat.SessionOpened: say.opened,
     Seat.SessionClosed: say.closed,
+    QueueTicket.Taken: say.queued,
+    QueueTicket.Collected: lambda e: f"The one who waited has a seat, by session {say.short(e.session_id)}",
+    QueueTicket.Lapsed: lambda e: (
+        "The place in the queue lapsed: the seat that was ready was not taken"
+        if e.was_ready
+        else "The place in the queue lapsed: nobody asked about it any more"
+    ),
+    QueueTicket.Left: lambda _: "The place in the queue was given up",
     # subscriptions
     Subscription.Started: say.started,
     Subscription.Entitled: lambda _: "The subscription earned the right to a licence",
