@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -61,6 +61,7 @@ class AcquireAnswer(BaseModel):
     expires_at: datetime
     heartbeat_interval: int
     seats: SeatsAnswer
+    overage: bool = Field(description="More seats are taken than were bought.")
 
 
 class HeartbeatAnswer(BaseModel):
@@ -118,6 +119,7 @@ def seat_answer(acquired: Acquired) -> Response:
         "expires_at": acquired.expires_at,
         "heartbeat_interval": _seconds(acquired.heartbeat_interval),
         "seats": {"limit": acquired.limit, "used": acquired.used},
+        "overage": acquired.overage,
     }
     headers = rate_headers(acquired.allowance) if acquired.allowance else None
     return answer_json(content, 201 if acquired.new else 200, headers)
