@@ -23,9 +23,11 @@ STATUS: dict[type[UsherError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.SessionClosed: 410,
+    errors.TicketClosed: 410,
     errors.TooLarge: 413,
     errors.InvalidRequest: 422,
     errors.SeatsExhausted: 429,
+    errors.QueueFull: 429,
     errors.RateLimited: 429,
     errors.Unavailable: 503,
     UsherError: 400,
@@ -35,6 +37,7 @@ STATUS: dict[type[UsherError], int] = {
 SCHEMES: dict[type[UsherError], str] = {
     errors.LicenseKeyInvalid: "License",
     errors.LeaseInvalid: "Lease",
+    errors.TicketInvalid: "Ticket",
     errors.NotAuthenticated: "Bearer",
 }
 _MOST_FIELDS = 20

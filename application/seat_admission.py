@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from domain.errors import InvalidRequest, SeatNotAllowed, SeatsExhausted, UsherError
+from domain.queue_ticket import QueueTicket
 from domain.rate import Allowance
 from domain.seat_access import OPEN_TO_ALL, Bidder, ClaimRefused, SeatAccess
+from domain.seat_line import SeatLine, Turn
 from domain.seat_pool import Bid, Proposal
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
+    from adapters.database import Row
     from adapters.queue_tickets import QueueTickets
     from adapters.seat_claims import SeatClaims
     from adapters.user_digests import UserDigests
@@ -33,7 +37,8 @@ class Request(NamedTuple):
 
 
 class Entrant(NamedTuple):
-    """A request that was judged by the licence's access. For `waiting` of the seats to be left others are in turn.
+    """A request that was judged by the licence's access. For `waiting` of the seats to be left others are in turn,
+    `ticket` is the bidder's own place in the queue.
 
     `refusal` is why the bidder has no right to a seat as far as is remembered: the pool may know of newer rules.
     """
@@ -42,6 +47,7 @@ class Entrant(NamedTuple):
     bidder: Bidder
     access: SeatAccess
     waiting: int = 0
+    ticket: UUID | None = None
     refusal: UsherError | None = None
 
     @property
@@ -80,15 +86,16 @@ class SeatAdmission:
             return Entrant(Bid(license_id, key_digest, machine, session_id), Bidder(machine), access)
         bidder = self.bidder(license_id, machine, request.user)
         try:
-            reserved, waiting = await self.admit(license_id, access, bidder)
+            reserved, waiting, ticket = await self.admit(license_id, access, bidder)
         except (InvalidRequest, SeatNotAllowed, SeatsExhausted) as refusal:
             bid = Bid(license_id, key_digest, bidder.machine, session_id, _NOBODYS_RULES)
             return Entrant(bid, bidder, access, refusal=refusal)
         bid = Bid(license_id, key_digest, access.holder(bidder), session_id, access.digest, reserved + waiting)
-        return Entrant(bid, bidder, access, waiting)
+        return Entrant(bid, bidder, access, waiting, ticket)
 
-    async def admit(self, license_id: UUID, access: SeatAccess, bidder: Bidder) -> tuple[int, int]:
-        """How many seats are to be left to groups that the bidder is not in, and to those who wait before him.
+    async def admit(self, license_id: UUID, access: SeatAccess, bidder: Bidder) -> tuple[int, int, UUID | None]:
+        """How many seats are to be left to groups that the bidder is not in, and to those who wait before him; and the
+        bidder's own ticket.
 
         Raises what `SeatAccess.require_admitted` does, and `SeatsExhausted` at a limit of the bidder's own: the log
         would refuse the seat, but a lapsed session might have been ended for it.
@@ -98,11 +105,14 @@ class SeatAdmission:
         for claim in access.claims(bidder, None):
             if taken.get(claim.name, 0) >= claim.most:
                 raise SeatsExhausted(limit=claim.most, used=taken[claim.name], axis=claim.axis)
-        waiting = 0
+        line, turn = SeatLine(access.policy, taken), Turn()
         if access.policy.queue is not None:
             holder, now = access.holder(bidder), self._clock.now()
-            waiting = await asyncio.to_thread(self._tickets.ahead_of, license_id, holder, now)
-        return access.reserved_for_others(bidder, taken), waiting
+            turn = await asyncio.to_thread(self._tickets.ahead_of, license_id, holder, now)
+        for groups, count in turn.ahead.items():
+            line.let_in(groups, count)
+        reserved = access.reserved_for_others(bidder, taken)
+        return reserved, line.leave([each.name for each in access.groups_of(bidder)]) - reserved, turn.ticket
 
     def exhausted(self, entrant: Entrant, proposal: Proposal, allowance: Allowance | None) -> SeatsExhausted:
         """Why the pool had no seat: none is there, or those that are there are others'."""
@@ -112,6 +122,10 @@ class SeatAdmission:
         error.allowance = allowance
         return error
 
+    def collecting(self, ticket: UUID, session_id: UUID, now: datetime) -> tuple[QueueTicket.Collected, Row]:
+        """What ends a ticket in the transaction that opens its holder's session."""
+        return QueueTicket.Collected.of(ticket, session_id, now), self._tickets.ending(ticket)
+
     def refused(self, entrant: Entrant, refusal: ClaimRefused, seats: int | None) -> SeatsExhausted:
         """A limit of the bidder's own was reached."""
         claim = next(each for each in entrant.access.claims(entrant.bidder, seats) if each.name == refusal.name)
@@ -120,7 +134,7 @@ class SeatAdmission:
     async def _taken(self, license_id: UUID, access: SeatAccess, bidder: Bidder) -> dict[str, int]:
         """How many sessions of others count for each limit that this bidder is judged by."""
         names = {each.name for each in access.claims(bidder, None) if each.axis != "holder"}
-        names |= {f"group:{group.name}" for group in access.policy.groups if group.reserved}
+        names |= {f"group:{each.name}" for each in access.policy.groups if each.reserved or access.policy.queue}
         if not names:
             return {}
         return await asyncio.to_thread(self._claims.taken, license_id, sorted(names), besides=access.holder(bidder))

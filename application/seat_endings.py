@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -46,6 +46,8 @@ class SeatEndings:
         self._callers = callers
         self._loading = loading
         self._clock = clock
+        self.on_free: Callable[[UUID], None] = lambda _: None
+        """Told of each licence of which a seat was freed here."""
 
     async def expire_lapsed(self) -> int:
         """Closes every session whose lease is over; answers how many. Costs grow with them, not with who sits."""
@@ -119,7 +121,7 @@ class SeatEndings:
             await self._append([closing(state, aside, self._clock.now(), note)])
         except IntegrityError:
             return False
-        await self._pool.free([(sitting, version + 1)])
+        await self._free([(sitting, version + 1)])
         return True
 
     async def _close_batch(self, asides: Sequence[Aside], note: str = "") -> int:
@@ -141,9 +143,14 @@ class SeatEndings:
         """Tells the pool what the log now says."""
         steps = {Verdict.CLOSE: 1, Verdict.FREE: 0}
         ended = [(each.sitting, state.version + steps[what]) for each, state, what in judged if what in steps]
-        await self._pool.free(ended)
+        await self._free(ended)
         for license_id in {state.license_id for _, state, what in judged if what is Verdict.RESTORE}:
             await self._loading.load(license_id, afresh=True)
+
+    async def _free(self, ended: Sequence[tuple[Sitting, int]]) -> None:
+        await self._pool.free(ended)
+        for license_id in {sitting.license_id for sitting, _ in ended}:
+            self.on_free(license_id)
 
     async def _append(self, events: Sequence[Seat.SessionClosed]) -> None:
         if events:

@@ -14,6 +14,7 @@ from application.seat_admission import Entrant, SeatAdmission
 from application.seat_endings import SeatEndings
 from application.seat_loading import SeatLoading
 from application.seat_pool import SeatPool
+from domain.aggregate import Event
 from domain.caller import Caller
 from domain.errors import Unavailable
 from domain.seat import CloseReason, Seat
@@ -61,7 +62,7 @@ class SeatRecording:
         assert proposal.session_id
         sitting = Sitting(entrant.bid.license_id, proposal.seat, proposal.session_id)
         try:
-            await self._append(entrant, proposal, sitting, caller)
+            await self._append_or_without_ticket(entrant, proposal, sitting, caller)
         except IntegrityError:
             if not await self._is_stored(sitting, proposal.version):
                 return False
@@ -78,6 +79,17 @@ class SeatRecording:
                 await self._loading.load(sitting.license_id, at_least=sitting.seat, afresh=True)
         return True
 
+    async def _append_or_without_ticket(
+        self, entrant: Entrant, proposal: Proposal, sitting: Sitting, caller: Caller
+    ) -> None:
+        """A ticket that was ended meanwhile costs its holder no seat that the pool has given him."""
+        try:
+            await self._append(entrant, proposal, sitting, caller)
+        except IntegrityError:
+            if entrant.ticket is None:
+                raise
+            await self._append(entrant._replace(ticket=None), proposal, sitting, caller)
+
     async def _append(self, entrant: Entrant, proposal: Proposal, sitting: Sitting, caller: Caller) -> None:
         assert proposal.terms
         now, holder = self._clock.now(), entrant.bid.holder
@@ -86,7 +98,11 @@ class SeatRecording:
             self._callers.enter(sitting, proposal.terms.organization_id, caller, now),
             *self._claims.rows(claims, sitting, proposal.version, holder, now, replaces=proposal.former),
         ]
-        events = _opening(entrant, proposal, sitting, now)
+        events: list[Event] = [*_opening(entrant, proposal, sitting, now)]
+        if entrant.ticket is not None:
+            collected, row = self._admission.collecting(entrant.ticket, sitting.session_id, now)
+            events.append(collected)
+            rows.append(row)
         await self._log.append(events, rows=rows, actor=f"license:{sitting.license_id}", cause=attribution().cause)
 
     async def _is_stored(self, sitting: Sitting, version: int) -> bool:

@@ -106,12 +106,13 @@ class Seats:
         nothing is granted.
         """
         key = parse(license_key)
-        license_id = await self._license(key)
+        license_id = await self.license_of(key)
         machine = fingerprint_digest(fingerprint)
         request = Request(license_id, key.digest, machine, caller.user or "", self._clock.new_id())
         return await self._seat(request, caller)
 
-    async def _license(self, key: LicenseKey) -> UUID:
+    async def license_of(self, key: LicenseKey) -> UUID:
+        """The licence that has, or had, this key; `LicenseKeyInvalid`."""
         license_id = self._license_index.remembered(key.digest)
         if license_id is None:
             license_id = await asyncio.to_thread(self._license_index.find, key.digest)
