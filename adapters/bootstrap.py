@@ -15,15 +15,18 @@ from adapters.infrastructure import Infrastructure, required
 from adapters.license_file import build_license_file
 from adapters.log_scan import LogScan
 from adapters.notice_post import NoticePost
+from adapters.postgres_line import PostgresLine
 from adapters.queue_tickets import QueueTickets
+from adapters.redis_cluster import line_to
 from adapters.redis_line import RedisLine
-from adapters.redis_seats import RedisSeats
 from adapters.return_statement import ReturnStatements
 from adapters.seat_claims import SeatClaims
 from adapters.seat_log import SeatLog
 from adapters.settings import Settings
 from adapters.signing_key import Algorithm
 from adapters.stripe_gateway import StripeGateway
+from adapters.switching_seats import SwitchingSeats
+from adapters.ticket_seal import TicketSeals
 from adapters.user_digests import UserDigests
 from adapters.verification_records import VerificationRecords
 from application.api_keys import ApiKeys
@@ -42,12 +45,16 @@ from application.machines import LicenseMachines
 from application.notices import Notices
 from application.organizations import Organizations
 from application.purchase_claims import PurchaseClaims
+from application.queue_rounds import QueueRounds
 from application.seat_admission import SeatAdmission
 from application.seat_moves import SeatMoves
+from application.seat_pool import SeatPool
+from application.seat_queue import SeatQueue
 from application.seat_rules import LicenseSeatRules
 from application.seat_work import SeatWork
 from application.seats import Seats
 from application.store import Store
+from application.ticket_endings import TicketEndings
 from application.users import Users
 from application.validation import Validation
 from application.verification import Verification
@@ -157,7 +164,7 @@ class Services(Infrastructure):
     @cached_property
     def seats(self) -> Seats:
         """For the event loop of this process."""
-        return self._seats(self.redis_line, self.group_commit)
+        return self._seats(self._seat_pool(self.redis_line, self.postgres_line), self.group_commit)
 
     @cached_property
     def seat_moves(self) -> SeatMoves:
@@ -173,9 +180,32 @@ class Services(Infrastructure):
         )
 
     @cached_property
+    def seat_queue(self) -> SeatQueue:
+        """For the event loop of this process."""
+        pool = self._seat_pool(self.redis_line, self.postgres_line)
+        tickets, claims = QueueTickets(self.database), SeatClaims(self.database)
+        return SeatQueue(
+            seats=self.seats,
+            rounds=QueueRounds(pool, self.seats.loading, tickets, claims, self.clock),
+            endings=self.ticket_endings,
+            tickets=tickets,
+            claims=claims,
+            admission=self.seat_admission,
+            log=self.group_commit,
+            seals=TicketSeals(self.secrets),
+            rate_limit=self.rate_limit,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def ticket_endings(self) -> TicketEndings:
+        """For threads and workers."""
+        return TicketEndings(self.store, QueueTickets(self.database), self.clock)
+
+    @cached_property
     def validation(self) -> Validation:
         """For the event loop of this process."""
-        pool = RedisSeats(self.redis_line, lambda: self.clock.offset)
+        pool = self._seat_pool(self.redis_line, self.postgres_line)
         return Validation(pool, self.seats.loading, self.license_index)
 
     @cached_property
@@ -185,17 +215,21 @@ class Services(Infrastructure):
 
     @asynccontextmanager
     async def _open_seats(self) -> AsyncIterator[Seats]:
-        line = RedisLine(required(self.settings.redis_url))
+        redis, postgres = line_to(required(self.settings.redis_url)), PostgresLine(self.database.url)
         log = GroupCommit(required(self.settings.database_url), self.codec)
         try:
-            yield self._seats(line, log)
+            yield self._seats(self._seat_pool(redis, postgres), log)
         finally:
             await log.close()
-            await line.close()
+            await redis.close()
+            await postgres.close()
 
-    def _seats(self, line: RedisLine, log: GroupCommit) -> Seats:
+    def _seat_pool(self, redis: RedisLine, postgres: PostgresLine) -> SwitchingSeats:
+        return SwitchingSeats(self.seat_periods, redis, postgres, lambda: self.clock.offset)
+
+    def _seats(self, pool: SeatPool, log: GroupCommit) -> Seats:
         return Seats(
-            pool=RedisSeats(line, lambda: self.clock.offset),
+            pool=pool,
             log=log,
             store=self.store,
             seat_log=SeatLog(self.database, self.codec),

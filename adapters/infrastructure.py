@@ -6,8 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-import redis
-
 from adapters.clock import Clock, SandboxClock
 from adapters.database import Database
 from adapters.event_codec import EventCodec
@@ -20,10 +18,15 @@ from adapters.mailer import Mailer
 from adapters.outbox import Outbox
 from adapters.passwords import Passwords
 from adapters.personal_data import PersonalData
+from adapters.postgres_line import PostgresLine
 from adapters.process_beats import ProcessBeats
 from adapters.provider_records import ProviderRecords
 from adapters.rate_limit import RateLimit
+from adapters.redis_client import Client, client_of
+from adapters.redis_cluster import line_to
 from adapters.redis_line import RedisLine
+from adapters.redis_probe import LONGEST, redis_answers
+from adapters.seat_periods import SeatPeriods
 from adapters.seat_rule_names import SeatRuleNames
 from adapters.secrets import Secrets
 from adapters.session_callers import SessionCallers
@@ -112,16 +115,26 @@ class Infrastructure:
 
     @cached_property
     def redis_line(self) -> RedisLine:
-        return RedisLine(required(self.settings.redis_url))
+        return line_to(required(self.settings.redis_url))
 
     @cached_property
-    def redis(self) -> redis.Redis:
-        """For sync callers."""
-        return redis.Redis.from_url(required(self.settings.redis_url), socket_timeout=2, socket_connect_timeout=2)
+    def postgres_line(self) -> PostgresLine:
+        """For the event loop of this process."""
+        return PostgresLine(self.database.url)
+
+    @cached_property
+    def seat_periods(self) -> SeatPeriods:
+        url = required(self.settings.redis_url)
+        return SeatPeriods(self.database.url, lambda: redis_answers(lambda: line_to(url, timeout=LONGEST)))
+
+    @cached_property
+    def redis(self) -> Client:
+        """For sync callers, any thread."""
+        return client_of(required(self.settings.redis_url))
 
     @cached_property
     def rate_limit(self) -> RateLimit:
-        return RateLimit(self.redis)
+        return RateLimit(self.redis, self.database)
 
     @cached_property
     def task_queue(self) -> TaskQueue:
@@ -150,14 +163,15 @@ class Infrastructure:
 
     def close(self) -> None:
         """Closes what was made, the last made first; async parts close with `aclose` before."""
+        of_loop = GroupCommit | RedisLine | PostgresLine
         for name, made in reversed(list(vars(self).items())):
-            if name != "settings" and hasattr(made, "close") and not isinstance(made, GroupCommit | RedisLine):
+            if name != "settings" and hasattr(made, "close") and not isinstance(made, of_loop):
                 with suppress(Exception):
                     made.close()
 
     async def aclose(self) -> None:
         """Closes what belongs to the event loop."""
-        for name in ("group_commit", "redis_line"):
+        for name in ("group_commit", "redis_line", "postgres_line"):
             if name in vars(self):
                 await vars(self)[name].close()
 

@@ -79,6 +79,10 @@ class SeatPeriods:
         """Redis has failed: the period that is then, the same if Redis answers after all. `Unavailable` as above."""
         return await self._ask(lambda: self._watch.doubt(period))
 
+    async def do_without_redis(self) -> bool:
+        """Whether seats are kept in Postgres; from now on, if Redis does not answer. `Unavailable` as above."""
+        return (await self.doubt(await self.confirm())).pool == POSTGRES
+
     def close(self) -> None:
         with self._lock:
             if self._thread:

@@ -27,6 +27,7 @@ FARTHEST_BEHIND = 5_000
 LONGEST = 1.0
 """Seconds for each check."""
 OK = "ok"
+COVERED = "away, seats are kept in PostgreSQL"
 
 
 class Checks(BaseModel):
@@ -39,7 +40,8 @@ class Checks(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`degraded`: callers are answered, but what follows from it waits. `unavailable`: hardly anything works."""
+    """`degraded`: callers are answered, but what follows from it waits (with status 200 when that is all because Redis
+    is away). `unavailable`: hardly anything works."""
 
     status: Literal["ok", "degraded", "unavailable"]
     checks: Checks
@@ -86,8 +88,17 @@ class Examination:
         return OK
 
     def _redis(self) -> str:
-        self._services.redis.ping()
-        return OK
+        try:
+            self._services.redis.ping()
+            return OK
+        except Exception as error:
+            return self._without_redis(error)
+
+    def _without_redis(self, error: Exception) -> str:
+        """Seats go on when they are kept in Postgres; if nobody has seen to that yet, we do."""
+        if asyncio.run(self._services.seat_periods.do_without_redis()):
+            return COVERED
+        raise error
 
     def _followers(self) -> str:
         with self._services.database.connection() as connection:
@@ -136,5 +147,7 @@ async def ready(request: Request, response: Response, examination: Examination =
     said = checks.model_dump()
     if all(each == OK for each in said.values()):
         return Readiness(status="ok", checks=checks)
-    response.status_code = 503
-    return Readiness(status="degraded" if said["postgres"] == said["redis"] == OK else "unavailable", checks=checks)
+    if any(each not in (OK, COVERED) for each in said.values()):
+        response.status_code = 503
+    is_answered = said["postgres"] == OK and said["redis"] in (OK, COVERED)
+    return Readiness(status="degraded" if is_answered else "unavailable", checks=checks)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 from starlette.types import Scope
@@ -93,22 +93,22 @@ class EngineState:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._lock = threading.Lock()
-        self._families: list[GaugeMetricFamily] = []
+        self._families: list[Metric] = []
         self._looked_at = float("-inf")
 
     def describe(self) -> list[Any]:
         return []  # asked for at registration: nothing is looked up then
 
-    def collect(self) -> list[GaugeMetricFamily]:
+    def collect(self) -> list[Metric]:
         with self._lock:
             if time.monotonic() - self._looked_at > _KEPT:
                 self._families = list(self._look())
                 self._looked_at = time.monotonic()
             return self._families
 
-    def _look(self) -> Iterator[GaugeMetricFamily]:
+    def _look(self) -> Iterator[Metric]:
         try:
-            families = [*self._followers(), *self._work(), self._processes()]
+            families = [*self._followers(), *self._work(), self._processes(), *self._seat_pool()]
         except Unavailable:
             families = []
         yield GaugeMetricFamily("usher_postgres_up", "Whether Postgres answers.", value=float(bool(families)))
@@ -138,6 +138,16 @@ class EngineState:
         yield GaugeMetricFamily("usher_outbox_errands", "Mails and other errands that are not done.", value=waiting)
         seats = self._services.database.fetch_one("select coalesce(sum(taken), 0)::bigint as n from seats_taken")
         yield GaugeMetricFamily("usher_seats_taken", "Open sessions.", value=seats["n"] if seats else 0)
+
+    def _seat_pool(self) -> Iterator[Metric]:
+        mode = self._services.database.fetch_one("select pool, generation from seat_pool_mode")
+        assert mode is not None
+        pool = GaugeMetricFamily("usher_seat_pool", "1: seats are kept here.", labels=["pool"])
+        switches = CounterMetricFamily("usher_seat_pool_switches", "Moves of all seats to a pool.", labels=["to"])
+        for name, moves in (("redis", mode["generation"] // 2), ("postgres", (mode["generation"] + 1) // 2)):
+            pool.add_metric([name], float(mode["pool"] == name))
+            switches.add_metric([name], moves)
+        yield from (pool, switches)
 
     def _processes(self) -> GaugeMetricFamily:
         alive = self._services.process_beats.alive()

@@ -48,10 +48,20 @@ def chores(services: Services) -> list[Chore]:
         for id in errands.due(services.outbox.due(_MOST), time.monotonic()):
             services.task_queue.run_errand(id)
 
+    def expire_seats() -> None:
+        """By a worker, or here while the broker is away: seats lapse then, too."""
+        if not services.task_queue.expire_seats():
+            with acting("worker:seats"):
+                services.seat_work.expire_lapsed()
+
     def revive_seats() -> None:
         with services.database.connection() as connection:
             found = occupied(connection)
         services.seat_work.revive(found)
+
+    def lapse_tickets() -> None:
+        with acting("worker:queue"):
+            services.ticket_endings.lapse_overdue()
 
     def purge() -> None:
         services.login_sessions.purge(services.clock.now())
@@ -59,7 +69,8 @@ def chores(services: Services) -> list[Chore]:
 
     return [
         Chore(1, settle_deadlines),
-        Chore(2, services.task_queue.expire_seats),
+        Chore(2, expire_seats),
+        Chore(2, lapse_tickets),
         Chore(5, sweep_webhooks),
         Chore(5, sweep_errands),
         Chore(15, revive_seats),

@@ -92,13 +92,45 @@ def test_a_follower_that_is_far_behind_is_named(client, services, monkeypatch, a
     assert "licenses is 0 events behind" in ready(client)[1]["checks"]["followers"]
 
 
-def test_parts_that_are_away_make_it_unavailable(client, services, monkeypatch):
-    def away() -> None:
-        raise Unavailable()
+def away() -> None:
+    raise Unavailable()
 
+
+def test_parts_that_are_away_make_it_unavailable(client, services, monkeypatch):
     monkeypatch.setattr(services.database, "ping", away)
     status, said = ready(client)
     assert (status, said["status"], said["checks"]["postgres"]) == (503, "unavailable", "away")
+
+
+@pytest.fixture
+def redis_is_away(settings, services, monkeypatch, tmp_path) -> None:
+    """Also for the watch of where seats are kept, which begins to look now."""
+    nobody = f"unix://{tmp_path}/nobody.sock"
+    monkeypatch.setitem(vars(services), "settings", settings.with_servers(redis_url=nobody))
+
+
+def test_without_redis_it_is_ready_as_soon_as_seats_are_kept_in_postgres(redis_is_away, client, services, at_work):
+    until_ready(client)
+    assert ready(client)[1] == {
+        "status": "degraded",
+        "checks": {
+            "postgres": "ok",
+            "redis": "away, seats are kept in PostgreSQL",
+            "followers": "ok",
+            "workers": "ok",
+        },
+    }
+    found = samples(client)
+    assert found["usher_seat_pool", (("pool", "redis"),)] == 0
+    assert found["usher_seat_pool", (("pool", "postgres"),)] == 1
+    assert found["usher_seat_pool_switches_total", (("to", "postgres"),)] == 1
+
+
+def test_without_redis_and_postgres_it_is_unavailable(redis_is_away, client, services, monkeypatch):
+    monkeypatch.setattr(services.database, "ping", away)
+    monkeypatch.setattr(services.seat_periods, "confirm", away)
+    status, said = ready(client)
+    assert (status, said["status"], said["checks"]["redis"]) == (503, "unavailable", "away")
 
 
 def test_a_part_that_hangs_is_asked_once_however_often_we_are_asked(client, services, monkeypatch):
@@ -154,12 +186,11 @@ def test_the_engine_says_how_it_stands(client, services, at_work):
     assert found["usher_provider_events_open", (("status", "received"),)] == 0
     assert found["usher_outbox_errands", ()] == 0
     assert found["usher_processes", (("kind", "worker"),)] == 1
+    assert found["usher_seat_pool", (("pool", "redis"),)] == 1
+    assert found["usher_seat_pool_switches_total", (("to", "postgres"),)] == 0
 
 
 def test_metrics_are_answered_while_postgres_is_away(client, services, monkeypatch):
-    def away() -> None:
-        raise Unavailable()
-
     monkeypatch.setattr(services.database, "connection", away)
     assert samples(client)["usher_postgres_up", ()] == 0
 
