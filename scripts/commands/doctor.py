@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -116,13 +117,14 @@ def _postgres(settings: Settings) -> str:
 
 
 def _redis(url: str | None, setting: str) -> str:
-    import redis
+    from adapters.redis_client import AWAY, client_of
 
     try:
-        with redis.Redis.from_url(url or "", socket_timeout=3, socket_connect_timeout=3) as client:
+        with contextlib.closing(client_of(url or "", timeout=3)) as client:
+            client.ping()
             about = client.info("server")
             return f"{about.get('server_name', 'redis')} {about.get('valkey_version', about['redis_version'])} answers"
-    except redis.RedisError as error:
+    except AWAY as error:
         raise Wrong(" ".join(str(error).split())[:200], f"start it, or correct USHER_{setting}") from None
 
 
