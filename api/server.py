@@ -60,4 +60,16 @@ def serve(services: Services, listening: socket.socket) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=_FINISH_WITHIN,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, services).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Answers whoever waits for a seat before it stops: they would wait until they are cut off."""
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._services = services
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._services.seat_queue.stop()
+        await super().shutdown(sockets)
