@@ -8,13 +8,13 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
-from redis.exceptions import ClusterError, RedisClusterException
+from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 
 from adapters.redis_address import ClusterUrl, is_cluster
 
-AWAY = (redis.ConnectionError, redis.TimeoutError, ClusterError, RedisClusterException)
-"""What redis-py raises when a server, or a part of a cluster, cannot be asked."""
+AWAY = (redis.RedisError, RedisClusterException)
+"""What redis-py raises when a server, or a part of a cluster, cannot be asked or does not do what it is asked."""
 
 
 class ClusterClient:
