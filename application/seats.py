@@ -131,6 +131,8 @@ class Seats:
                     case Outcome.GRANTED | Outcome.SEATED:
                         if proposal.recorded or await self._recording.record(entrant, proposal, caller):
                             return self._acquired(entrant, proposal, allowance)
+                        # stored by another process, a session of this id may have ended: it must not begin again
+                        request = request._replace(session_id=self._clock.new_id())
                     case Outcome.STALE:
                         await self.loading.load(request.license_id)
                     case Outcome.UNSURE:
