@@ -96,7 +96,7 @@ class Node:
 
 
 class ValkeyCluster:
-    """`masters[n]` is replicated by `replicas[n]` as long as nothing fails."""
+    """`masters[n]` is replicated by `replicas[n]` until they change places; `pair` knows who is who."""
 
     def __init__(self, masters: list[Node], replicas: list[Node]) -> None:
         self.masters, self.replicas = masters, replicas
@@ -129,6 +129,12 @@ class ValkeyCluster:
         """Every slot is served, and every replica that lives has what its master has."""
         until(lambda: all(node.knows()["cluster_state"] == "ok" for node in self.nodes))
         until(lambda: all(replica.is_master or replica.ask("ROLE")[3] == b"connected" for replica in self.replicas))
+
+    def pair(self, number: int) -> tuple[Node, Node]:
+        """The master of that number and its replica, as they are now."""
+        one, other = self.masters[number], self.replicas[number]
+        until(lambda: one.is_master != other.is_master)
+        return (one, other) if one.is_master else (other, one)
 
     def owner(self, slot: int) -> Node:
         """The master of a slot, as a node that has it says."""
