@@ -16,7 +16,7 @@ import orjson
 import psycopg
 
 from adapters.postgres_line import PostgresLine
-from adapters.redis_seats import ASIDE, HOLD
+from adapters.redis_seats import ASIDE, HOLD, LAPSED_SHOWN
 from adapters.seat_access_document import access_document, read_access
 from adapters.seat_keys import holder_name, keys_of, terms_json, terms_of
 from adapters.seat_periods import period_over
@@ -66,6 +66,10 @@ _ASIDES = (
 )
 _SET_ASIDE = _ASIDES.format(f"pool_set_aside(%s, %s, {_SITTINGS}, %s, %s)")
 _SET_ASIDE_DUE = _ASIDES.format("pool_set_aside_due(%s, %s, %s, %s)")
+_LAPSED_OF = (
+    "select s.seat from pool_moment(%s, %s) as moment, pool_seats s"
+    " where s.license_id = %s and s.generation = %s and s.lease_ends <= moment order by s.lease_ends limit %s"
+)
 _FACTS = (
     "row(%s::uuid, %s::bigint, %s::text, %s::bigint, %s::bigint, %s::timestamptz, %s::timestamptz, %s::interval,"
     " %s::interval, %s::text, %s::bytea, %s::bytea, %s::text, %s::bytea)::pool_facts"
@@ -144,6 +148,9 @@ class PostgresSeats:
 
     async def lapsed(self, most: int) -> list[Aside]:
         return _asides(await self._ask(_SET_ASIDE_DUE, most, ASIDE))
+
+    async def lapsed_of(self, license_id: UUID) -> list[int]:
+        return [seat for (seat,) in await self._ask(_LAPSED_OF, license_id, self._generation, LAPSED_SHOWN)]
 
     async def free(self, closed: Sequence[tuple[Sitting, int]]) -> None:
         told = _columns(_sitting(sitting, version) for sitting, version in closed)

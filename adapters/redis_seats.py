@@ -52,6 +52,7 @@ ASIDE = timedelta(seconds=30)
 """How long a session stays aside before somebody else may finish what its closer began."""
 HOLD = timedelta(seconds=10)
 """How long a licence is held tighter than the log says; longer than the transaction that follows may take."""
+LAPSED_SHOWN = 1_000
 _CHUNK = 500
 
 _ACQUIRE = Script("clock", "rate", "entry", "standing", "acquire")
@@ -155,6 +156,10 @@ class RedisSeats:
         places = (member.decode().split("/") for member in members)
         found = (self._aside(UUID(hex=name), int(seat), None, CloseReason.EXPIRED) for name, seat in places)
         return [aside for aside in await asyncio.gather(*found) if aside]
+
+    async def lapsed_of(self, license_id: UUID) -> list[int]:
+        found = await self._line.run(_DUE, (keys_of(license_id).leases,), self._ahead(), LAPSED_SHOWN)
+        return [int(number) for number in found]
 
     async def free(self, closed: Sequence[tuple[Sitting, int]]) -> None:
         await asyncio.gather(*(self._free(sitting, version) for sitting, version in closed))

@@ -47,14 +47,28 @@ class SeatClaims:
             for each in claims
         ]
 
-    def taken(self, license_id: UUID, names: Sequence[str], *, besides: str = "") -> dict[str, int]:
-        """How many open sessions of others than `besides` (a holder) count for each of these limits of a licence."""
+    def taken(
+        self, license_id: UUID, names: Sequence[str], *, besides: str = "", lapsed: Sequence[int] = ()
+    ) -> dict[str, int]:
+        """How many open sessions of others than `besides` (a holder) count for each of these limits of a licence; those
+        on seats that have `lapsed` are left out."""
         found = self._database.fetch_all(
-            "select name, count(*) as taken from seat_claims c"
-            " where license_id = %s and name = any(%s) and holder <> %s and is_claim_open(c) group by name",
-            (license_id, list(names), besides),
+            "select name, count(*) as taken from seat_claims c where license_id = %s and name = any(%s)"
+            " and holder <> %s and seat <> all(%s) and is_claim_open(c) group by name",
+            (license_id, list(names), besides, list(lapsed)),
         )
         return {row["name"]: row["taken"] for row in found}
+
+    def asleep(
+        self, license_id: UUID, names: Sequence[str], lapsed: Sequence[int], *, besides: str
+    ) -> dict[str, list[int]]:
+        """The seats among the `lapsed` whose open session, if not that of `besides`, counts for these limits."""
+        found = self._database.fetch_all(
+            "select name, array_agg(seat) as seats from seat_claims c where license_id = %s and name = any(%s)"
+            " and holder <> %s and seat = any(%s) and is_claim_open(c) group by name",
+            (license_id, list(names), besides, list(lapsed)),
+        )
+        return {row["name"]: row["seats"] for row in found}
 
     def sitting_of(self, license_id: UUID, holder: str) -> Sitting | None:
         """The open session of a holder, as the log has it."""

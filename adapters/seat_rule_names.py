@@ -9,7 +9,7 @@ from adapters.database import Database, Row
 
 
 class SeatRuleNames:
-    """The only writer of `seat_rule_names`. A member is written as the rules do: `user:<digest>`, `machine:<digest>`."""
+    """The only writer of `seat_rule_names`. A member is written `user:<digest>` or `machine:<digest>`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -70,6 +70,9 @@ class SwitchingSeats:
     async def lapsed(self, most: int) -> list[Aside]:
         return await self._ask(lambda pool: pool.lapsed(most))
 
+    async def lapsed_of(self, license_id: UUID) -> Sequence[int]:
+        return await self._ask(lambda pool: pool.lapsed_of(license_id))
+
     async def free(self, closed: Sequence[tuple[Sitting, int]]) -> None:
         await self._ask(lambda pool: pool.free(closed))
 

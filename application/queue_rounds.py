@@ -166,7 +166,8 @@ class QueueRounds:
     async def _judge(self, license_id: UUID, line: Sequence[Waiting], policy: SeatPolicy) -> list[Judged]:
         names, taken = [f"group:{group.name}" for group in policy.groups], dict[str, int]()
         if names:
-            taken = await asyncio.to_thread(self._claims.taken, license_id, names)
+            lapsed = await self._pool.lapsed_of(license_id)
+            taken = await asyncio.to_thread(self._claims.taken, license_id, names, lapsed=lapsed)
         view = await self._view(license_id)
         if view.refusal is not None:
             Status(view.refusal.value).require_working()

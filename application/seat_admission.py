@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid import UUID
 from domain.errors import InvalidRequest, SeatNotAllowed, SeatsExhausted, UsherError
 from domain.queue_ticket import QueueTicket
 from domain.rate import Allowance
-from domain.seat_access import OPEN_TO_ALL, Bidder, ClaimRefused, SeatAccess
+from domain.seat_access import OPEN_TO_ALL, Bidder, Claim, ClaimRefused, SeatAccess
 from domain.seat_line import SeatLine, Turn
 from domain.seat_pool import Bid, Proposal
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from adapters.seat_claims import SeatClaims
     from adapters.user_digests import UserDigests
 
+LapsedOf = Callable[[UUID], Awaitable[Sequence[int]]]
+"""`SeatPool.lapsed_of`."""
 _REMEMBERED = 20_000
 _NOBODYS_RULES = "?"
 
@@ -40,7 +43,8 @@ class Entrant(NamedTuple):
     """A request that was judged by the licence's access. For `waiting` of the seats to be left others are in turn,
     `ticket` is the bidder's own place in the queue.
 
-    `refusal` is why the bidder has no right to a seat as far as is remembered: the pool may know of newer rules.
+    `refusal` is why the bidder has no right to a seat as far as is remembered: the pool may know of newer rules. On the
+    seat `asleep` (0: none) is a lapsed session that must end before, since the bidder's own limits count it.
     """
 
     bid: Bid
@@ -49,6 +53,7 @@ class Entrant(NamedTuple):
     waiting: int = 0
     ticket: UUID | None = None
     refusal: UsherError | None = None
+    asleep: int = 0
 
     @property
     def counts_for(self) -> tuple[str, ...]:
@@ -66,45 +71,53 @@ class SeatAdmission:
         self._clock = clock
         self._known: OrderedDict[UUID, SeatAccess] = OrderedDict()
 
-    def learn(self, entrant: Entrant, access: SeatAccess) -> None:
-        """This is the licence's access. Raises the entrant's refusal when it is by this very one."""
-        if entrant.refusal is not None and access == entrant.access:
-            raise entrant.refusal
+    def learn(self, entrant: Entrant, access: SeatAccess) -> int:
+        """This is the licence's access. If the entrant was judged by this very one: raises the refusal, or answers the
+        seat of the session that must end (0: none)."""
+        if access == entrant.access:
+            if entrant.refusal is not None:
+                raise entrant.refusal
+            return entrant.asleep
         self._known[entrant.bid.license_id] = access
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
+        return 0
 
     def bidder(self, license_id: UUID, machine: str, user: str) -> Bidder:
         return Bidder(machine, self._users.digest(license_id, user) if user else "")
 
-    async def enter(self, request: Request) -> Entrant:
-        """Never raises for what is remembered only: who is refused bids under rules that are nobody's, so that the pool
-        counts the call and answers with those that there are."""
+    async def enter(self, request: Request, lapsed_of: LapsedOf) -> Entrant:
+        """Never refuses by what is remembered only: whoever has no right bids under rules that are nobody's, so that
+        the pool counts the call and answers with those that there are."""
         license_id, key_digest, machine, _, session_id = request
         access = self._known.get(license_id, OPEN_TO_ALL)
         if access is OPEN_TO_ALL:
             return Entrant(Bid(license_id, key_digest, machine, session_id), Bidder(machine), access)
         bidder = self.bidder(license_id, machine, request.user)
+        nobodys = Bid(license_id, key_digest, machine, session_id, _NOBODYS_RULES)
         try:
-            reserved, waiting, ticket = await self.admit(license_id, access, bidder)
+            asleep, reserved, waiting, ticket = await self._admit(license_id, access, bidder, lapsed_of)
         except (InvalidRequest, SeatNotAllowed, SeatsExhausted) as refusal:
-            bid = Bid(license_id, key_digest, bidder.machine, session_id, _NOBODYS_RULES)
-            return Entrant(bid, bidder, access, refusal=refusal)
+            return Entrant(nobodys, bidder, access, refusal=refusal)
+        if asleep:
+            return Entrant(nobodys, bidder, access, asleep=asleep)
         bid = Bid(license_id, key_digest, access.holder(bidder), session_id, access.digest, reserved + waiting)
         return Entrant(bid, bidder, access, waiting, ticket)
 
-    async def admit(self, license_id: UUID, access: SeatAccess, bidder: Bidder) -> tuple[int, int, UUID | None]:
-        """How many seats are to be left to groups that the bidder is not in, and to those who wait before him; and the
-        bidder's own ticket.
+    async def _admit(
+        self, license_id: UUID, access: SeatAccess, bidder: Bidder, lapsed_of: LapsedOf
+    ) -> tuple[int, int, int, UUID | None]:
+        """The seat of a lapsed session that must end before; how many seats are to be left to groups that the bidder is
+        not in, and to those who wait before him; and the bidder's own ticket.
 
         Raises what `SeatAccess.require_admitted` does, and `SeatsExhausted` at a limit of the bidder's own: the log
-        would refuse the seat, but a lapsed session might have been ended for it.
+        would refuse the seat, but a lapsed session of somebody else might have been ended for it.
         """
         access.require_admitted(bidder)
-        taken = await self._taken(license_id, access, bidder)
-        for claim in access.claims(bidder, None):
-            if taken.get(claim.name, 0) >= claim.most:
-                raise SeatsExhausted(limit=claim.most, used=taken[claim.name], axis=claim.axis)
+        taken, asleep = await self._taken(license_id, access, bidder, lapsed_of)
+        full = [each for each in access.claims(bidder, None) if _is_full(each, taken, asleep)]
+        if full and not await asyncio.to_thread(self._claims.sitting_of, license_id, access.holder(bidder)):
+            return _to_be_cleared(full, taken, asleep), 0, 0, None
         line, turn = SeatLine(access.policy, taken), Turn()
         if access.policy.queue is not None:
             holder, now = access.holder(bidder), self._clock.now()
@@ -112,7 +125,7 @@ class SeatAdmission:
         for groups, count in turn.ahead.items():
             line.let_in(groups, count)
         reserved = access.reserved_for_others(bidder, taken)
-        return reserved, line.leave([each.name for each in access.groups_of(bidder)]) - reserved, turn.ticket
+        return 0, reserved, line.leave([each.name for each in access.groups_of(bidder)]) - reserved, turn.ticket
 
     def exhausted(self, entrant: Entrant, proposal: Proposal, allowance: Allowance | None) -> SeatsExhausted:
         """Why the pool had no seat: none is there, or those that are there are others'."""
@@ -131,10 +144,30 @@ class SeatAdmission:
         claim = next(each for each in entrant.access.claims(entrant.bidder, seats) if each.name == refusal.name)
         return SeatsExhausted(limit=claim.most, used=claim.most, axis=claim.axis)
 
-    async def _taken(self, license_id: UUID, access: SeatAccess, bidder: Bidder) -> dict[str, int]:
-        """How many sessions of others count for each limit that this bidder is judged by."""
-        names = {each.name for each in access.claims(bidder, None) if each.axis != "holder"}
-        names |= {f"group:{each.name}" for each in access.policy.groups if each.reserved or access.policy.queue}
-        if not names:
-            return {}
-        return await asyncio.to_thread(self._claims.taken, license_id, sorted(names), besides=access.holder(bidder))
+    async def _taken(
+        self, license_id: UUID, access: SeatAccess, bidder: Bidder, lapsed_of: LapsedOf
+    ) -> tuple[dict[str, int], dict[str, list[int]]]:
+        """For each limit that this bidder is judged by, how many sessions of others count, and for each of his own the
+        seats of those that have lapsed besides."""
+        own = {each.name for each in access.claims(bidder, None) if each.axis != "holder"}
+        groups = {f"group:{each.name}" for each in access.policy.groups if each.reserved or access.policy.queue}
+        if not own | groups:
+            return {}, {}
+        lapsed, holder = await lapsed_of(license_id), access.holder(bidder)
+        names = sorted(own | groups)
+        taken = await asyncio.to_thread(self._claims.taken, license_id, names, besides=holder, lapsed=lapsed)
+        if not (own and lapsed):
+            return taken, {}
+        return taken, await asyncio.to_thread(self._claims.asleep, license_id, sorted(own), lapsed, besides=holder)
+
+
+def _is_full(claim: Claim, taken: Mapping[str, int], asleep: Mapping[str, Sequence[int]]) -> bool:
+    return taken.get(claim.name, 0) + len(asleep.get(claim.name, ())) >= claim.most
+
+
+def _to_be_cleared(full: Sequence[Claim], taken: Mapping[str, int], asleep: Mapping[str, Sequence[int]]) -> int:
+    """The seat of somebody who sleeps and is counted by these limits; `SeatsExhausted` when one is full without."""
+    for each in full:
+        if taken.get(each.name, 0) >= each.most:
+            raise SeatsExhausted(limit=each.most, used=taken[each.name], axis=each.axis)
+    return asleep[full[0].name][0]

@@ -43,6 +43,9 @@ class SeatPool(Protocol):
     async def lapsed(self, most: int) -> list[Aside]:
         """Sessions whose lease is over, set aside: at most `most`."""
 
+    async def lapsed_of(self, license_id: UUID) -> Sequence[int]:
+        """Seats of a licence whose lease is over, the longest first: at most 1,000. They stay as they are."""
+
     async def free(self, closed: Sequence[tuple[Sitting, int]]) -> None:
         """The log closed these sessions at these versions, or never had them and stands at these."""
 

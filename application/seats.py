@@ -124,7 +124,7 @@ class Seats:
         allowance, rate, has_asked_log = None, self._acquires, False
         try:
             for _ in range(_ATTEMPTS):
-                entrant = await self._admission.enter(request)
+                entrant = await self._admission.enter(request, self._pool.lapsed_of)
                 proposal = await self._pool.propose(entrant.bid, None if allowance else rate)
                 allowance = allowance or proposal.allowance
                 match proposal.outcome:
@@ -142,7 +142,8 @@ class Seats:
                         has_asked_log = True
                     case Outcome.POLICY_CHANGED:
                         assert proposal.access is not None
-                        self._admission.learn(entrant, proposal.access)
+                        if asleep := self._admission.learn(entrant, proposal.access):
+                            await self.endings.settle(request.license_id, asleep)
                     case Outcome.EXHAUSTED:
                         raise self._admission.exhausted(entrant, proposal, allowance)
                     case _:

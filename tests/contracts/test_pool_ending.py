@@ -140,3 +140,21 @@ def test_no_more_lapsed_sessions_than_asked_for(tell):
         assert found == [20, 10, 0]
 
     tell(story)
+
+
+def test_who_has_lapsed_is_told_and_nothing_changes(tell):
+    async def story(told: Told) -> None:
+        await told.know(limit=5)
+        sleeping = await told.seat(1)
+        told.pass_time(LEASE / 2)
+        later = await told.seat(2)
+        assert await told.pool.lapsed_of(told.license_id) == []
+        told.pass_time(LEASE / 2 + MOMENT)
+        assert await told.pool.lapsed_of(told.license_id) == [sleeping.seat]
+        told.pass_time(LEASE)
+        assert await told.pool.lapsed_of(told.license_id) == [sleeping.seat, later.seat]
+        assert (await told.beat(sleeping)).outcome is Outcome.RENEWED
+        assert await told.pool.lapsed_of(told.license_id) == [later.seat]
+        assert await told.pool.lapsed_of(uuid4()) == []
+
+    tell(story)
