@@ -96,6 +96,9 @@ class PostgresSeats:
         self._trust = trust
         self._renewals = Together[_Beat, Renewal](self._renew_all, most=_BEATS)
 
+    async def period(self, *, afresh: bool = False) -> int:
+        return self._generation
+
     # --- seats ---
 
     async def propose(self, bid: Bid, rate: Rate | None) -> Proposal:

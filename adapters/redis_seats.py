@@ -86,6 +86,9 @@ class RedisSeats:
         self._offset = offset
         self._generation = generation
 
+    async def period(self, *, afresh: bool = False) -> int:
+        return self._generation()
+
     # --- seats ---
 
     async def propose(self, bid: Bid, rate: Rate | None) -> Proposal:

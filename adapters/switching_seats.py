@@ -46,6 +46,10 @@ class SwitchingSeats:
         self._offset = offset
         self._made: tuple[Period, Pool] = _NEVER, self._make(_NEVER)
 
+    async def period(self, *, afresh: bool = False) -> int:
+        known = None if afresh else self._periods.known
+        return (known or await self._periods.confirm()).generation
+
     async def propose(self, bid: Bid, rate: Rate | None) -> Proposal:
         return await self._ask(lambda pool: pool.propose(bid, rate))
 

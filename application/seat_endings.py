@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError
@@ -15,7 +16,7 @@ from application.seat_loading import SeatLoading
 from application.seat_pool import SeatPool
 from domain.errors import ConcurrentChange, NotFound, SeatBorrowed
 from domain.seat import CloseReason, Seat
-from domain.seat_pool import Aside, SeatState, Sitting, Verdict, closing, verdict
+from domain.seat_pool import Aside, PeriodOver, SeatState, Sitting, Verdict, closing, verdict
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 BATCH = 500
 _ATTEMPTS = 8
+T = TypeVar("T")
 
 
 class SeatEndings:
@@ -51,11 +53,10 @@ class SeatEndings:
 
     async def expire_lapsed(self) -> int:
         """Closes every session whose lease is over; answers how many. Costs grow with them, not with who sits."""
-        closed = 0
-        while asides := await self._pool.lapsed(BATCH):
-            closed += await self._close_batch(asides)
-            if len(asides) < BATCH:
-                break
+        closed, is_more = 0, True
+        while is_more:
+            ended, is_more = await self._in_one_period(self._expire_batch)
+            closed += ended
         return closed
 
     async def end_sessions(
@@ -78,7 +79,8 @@ class SeatEndings:
         surplus = [each for each in newest if opened_until is None or _opened_at(each) <= opened_until]
         closed = 0
         for start in range(0, len(surplus), BATCH):
-            closed += await self._end(surplus[start : start + BATCH], reason, note)
+            some = surplus[start : start + BATCH]
+            closed += await self._in_one_period(partial(self._end, some, reason, note))
         return closed
 
     async def evict(self, session_id: UUID, *, note: str = "") -> None:
@@ -94,22 +96,44 @@ class SeatEndings:
 
     async def end(self, sitting: Sitting, reason: CloseReason, *, version: int | None = None, note: str = "") -> None:
         """Ends one session; one that has ended stays as it ended. `version`, when known, spares a look into the log."""
-        found = await self._pool.set_aside([sitting], reason)
-        if not (version and found and await self._close_blindly(found[0], version, note)):
-            await self._close_batch(found or [Aside(sitting, 0, reason)], note)
+        await self._in_one_period(partial(self._end_one, sitting, reason, version, note))
 
     async def settle(self, license_id: UUID, seat: int) -> None:
         """Finishes what somebody left undone on a lapsed seat."""
-        if asides := await self._pool.set_aside_lapsed(license_id, seat):
-            await self._close_batch(asides)
+        await self._in_one_period(partial(self._settle, license_id, seat))
 
-    async def _end(self, states: Sequence[SeatState], reason: CloseReason, note: str) -> int:
+    async def _in_one_period(self, act: Callable[[int], Awaitable[T]]) -> T:
+        """Once more when seats are kept elsewhere before the end is stored: there they may have been renewed."""
+        period = await self._pool.period()
+        for _ in range(_ATTEMPTS):
+            try:
+                return await act(period)
+            except PeriodOver:
+                period = await self._pool.period(afresh=True)
+        raise ConcurrentChange(retry_after=1)
+
+    async def _expire_batch(self, period: int) -> tuple[int, bool]:
+        """How many were closed, and whether there may be more."""
+        asides = await self._pool.lapsed(BATCH)
+        return await self._close_batch(asides, "", period), len(asides) == BATCH
+
+    async def _settle(self, license_id: UUID, seat: int, period: int) -> None:
+        await self._close_batch(await self._pool.set_aside_lapsed(license_id, seat), "", period)
+
+    async def _end_one(
+        self, sitting: Sitting, reason: CloseReason, version: int | None, note: str, period: int
+    ) -> None:
+        found = await self._pool.set_aside([sitting], reason)
+        if not (version and found and await self._close_blindly(found[0], version, note, period)):
+            await self._close_batch(found or [Aside(sitting, 0, reason)], note, period)
+
+    async def _end(self, states: Sequence[SeatState], reason: CloseReason, note: str, period: int) -> int:
         versions = {Sitting(s.license_id, s.seat, s.session_id): s.version for s in states if s.session_id}
         known = {aside.sitting: aside for aside in await self._pool.set_aside(list(versions), reason)}
         asides = [known.get(sitting) or Aside(sitting, version, reason) for sitting, version in versions.items()]
-        return await self._close_batch(asides, note)
+        return await self._close_batch(asides, note, period)
 
-    async def _close_blindly(self, aside: Aside, version: int, note: str) -> bool:
+    async def _close_blindly(self, aside: Aside, version: int, note: str, period: int) -> bool:
         """Stores the end of a session of which a lease gave the version; False when the log knows better."""
         if aside.terms is None:
             return False
@@ -118,13 +142,15 @@ class SeatEndings:
             sitting.license_id, sitting.seat, version, sitting.session_id, organization_id=aside.terms.organization_id
         )
         try:
-            await self._append([closing(state, aside, self._clock.now(), note)])
+            await self._append([closing(state, aside, self._clock.now(), note)], period)
         except IntegrityError:
             return False
         await self._free([(sitting, version + 1)])
         return True
 
-    async def _close_batch(self, asides: Sequence[Aside], note: str = "") -> int:
+    async def _close_batch(self, asides: Sequence[Aside], note: str, period: int) -> int:
+        if not asides:
+            return 0
         for _ in range(_ATTEMPTS):
             places = [(each.sitting.license_id, each.sitting.seat) for each in asides]
             states = await asyncio.to_thread(self._seat_log.last_events, places)
@@ -132,7 +158,7 @@ class SeatEndings:
             now = self._clock.now()
             events = [closing(state, aside, now, note) for aside, state, what in judged if what is Verdict.CLOSE]
             try:
-                await self._append(events)
+                await self._append(events, period)
             except IntegrityError:
                 continue  # somebody else closed one of them
             await self._tidy(judged)
@@ -152,10 +178,10 @@ class SeatEndings:
         for license_id in {sitting.license_id for sitting, _ in ended}:
             self.on_free(license_id)
 
-    async def _append(self, events: Sequence[Seat.SessionClosed]) -> None:
+    async def _append(self, events: Sequence[Seat.SessionClosed], period: int) -> None:
         if events:
             by = attribution()
-            await self._log.append(events, actor=by.actor, cause=by.cause)
+            await self._log.append(events, actor=by.actor, cause=by.cause, period=period)
 
 
 def _last_to_go(state: SeatState) -> tuple[bool, datetime]:

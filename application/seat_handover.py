@@ -15,7 +15,7 @@ from domain.caller import Caller
 from domain.errors import BorrowExhausted, SeatsExhausted, SessionClosed, Unavailable
 from domain.seat import CloseReason, Seat
 from domain.seat_access import Claim, ClaimRefused
-from domain.seat_pool import LicenseFacts, SeatState, Sitting
+from domain.seat_pool import LicenseFacts, PeriodOver, SeatState, Sitting
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from adapters.seat_claims import SeatClaims
     from adapters.seat_log import SeatLog
     from adapters.session_callers import SessionCallers
+
+_ATTEMPTS = 4
 
 
 class Successor(NamedTuple):
@@ -62,12 +64,23 @@ class SeatHandover:
     async def hand_over(self, successor: Successor, license: LicenseFacts, caller: Caller) -> Seat.SessionOpened:
         """The opening of the new session. Raises `SessionClosed` when the old one ended meanwhile, `SeatsExhausted` at
         a limit (the old session stays then), and `Unavailable`."""
+        period = await self._pool.period()
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._hand_over(successor, license, caller, period)
+            except PeriodOver:
+                period = await self._pool.period(afresh=True)
+        raise Unavailable(retry_after=1)
+
+    async def _hand_over(
+        self, successor: Successor, license: LicenseFacts, caller: Caller, period: int
+    ) -> Seat.SessionOpened:
         before = successor.before
         await self._require_within_limit(before)
         await self._set_aside(_sitting(before), successor.reason)
         opened = self._opening(successor, license)
         try:
-            await self._append(successor, opened, caller)
+            await self._append(successor, opened, caller, period)
         except IntegrityError:
             await self._loading.load(before.license_id, at_least=before.seat, afresh=True)
             raise await self._what_happened(before) from None
@@ -86,6 +99,9 @@ class SeatHandover:
 
     async def _set_aside(self, sitting: Sitting, reason: CloseReason) -> None:
         found = await self._pool.set_aside([sitting], reason)
+        if not found:  # the pool has lost it, a moment after a heartbeat
+            await self._loading.load(sitting.license_id, at_least=sitting.seat, afresh=True)
+            found = await self._pool.set_aside([sitting], reason)
         if not found:
             raise Unavailable(retry_after=1)
         if found[0].reason is not reason:
@@ -107,7 +123,7 @@ class SeatHandover:
             **successor.facts,
         )
 
-    async def _append(self, successor: Successor, opened: Seat.SessionOpened, caller: Caller) -> None:
+    async def _append(self, successor: Successor, opened: Seat.SessionOpened, caller: Caller, period: int) -> None:
         before, sitting, now = successor.before, _sitting(opened), opened.timestamp
         rows = [
             self._callers.enter(sitting, opened.organization_id, caller, now),
@@ -122,7 +138,8 @@ class SeatHandover:
             ),
         ]
         events = [SeatState.after(before).closed(successor.reason, now), opened]
-        await self._log.append(events, rows=rows, actor=f"license:{before.license_id}", cause=attribution().cause)
+        actor, cause = f"license:{before.license_id}", attribution().cause
+        await self._log.append(events, rows=rows, actor=actor, cause=cause, period=period)
 
     async def _what_happened(self, before: Seat.SessionOpened) -> Exception:
         end = await asyncio.to_thread(

@@ -19,6 +19,12 @@ class SeatPool(Protocol):
     A pool may forget anything at any time; it then says STALE or GONE and is told again from the log.
     """
 
+    async def period(self, *, afresh: bool = False) -> int:
+        """The how-manieth time it is that seats are kept in one pool, from 0. Ask it before the pool: an event that is
+        stored on its word carries it, and is refused (`PeriodOver`) when seats are kept elsewhere by then. After that,
+        ask `afresh`.
+        """
+
     async def propose(self, bid: Bid, rate: Rate | None) -> Proposal:
         """A seat for the bidder, or why there is none; counts as a call of `rate` unless STALE."""
 

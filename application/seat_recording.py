@@ -19,7 +19,7 @@ from domain.caller import Caller
 from domain.errors import Unavailable
 from domain.seat import CloseReason, Seat
 from domain.seat_access import ClaimRefused
-from domain.seat_pool import Outcome, Proposal, SeatState, Sitting
+from domain.seat_pool import Outcome, PeriodOver, Proposal, SeatState, Sitting
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -54,7 +54,7 @@ class SeatRecording:
         self._endings = endings
         self._clock = clock
 
-    async def record(self, entrant: Entrant, proposal: Proposal, caller: Caller) -> bool:
+    async def record(self, entrant: Entrant, proposal: Proposal, caller: Caller, period: int) -> bool:
         """Whether the proposed session is in the log now; if not, the pool has been told what is.
 
         Raises `SeatsExhausted` when a limit of the bidder's own is reached, and `Unavailable`.
@@ -62,7 +62,10 @@ class SeatRecording:
         assert proposal.session_id
         sitting = Sitting(entrant.bid.license_id, proposal.seat, proposal.session_id)
         try:
-            await self._append_or_without_ticket(entrant, proposal, sitting, caller)
+            await self._append_or_without_ticket(entrant, proposal, sitting, caller, period)
+        except PeriodOver:
+            await self._pool.period(afresh=True)
+            return False
         except IntegrityError:
             if not await self._is_stored(sitting, proposal.version):
                 return False
@@ -80,17 +83,19 @@ class SeatRecording:
         return True
 
     async def _append_or_without_ticket(
-        self, entrant: Entrant, proposal: Proposal, sitting: Sitting, caller: Caller
+        self, entrant: Entrant, proposal: Proposal, sitting: Sitting, caller: Caller, period: int
     ) -> None:
         """A ticket that was ended meanwhile costs its holder no seat that the pool has given him."""
         try:
-            await self._append(entrant, proposal, sitting, caller)
+            await self._append(entrant, proposal, sitting, caller, period)
         except IntegrityError:
             if entrant.ticket is None:
                 raise
-            await self._append(entrant._replace(ticket=None), proposal, sitting, caller)
+            await self._append(entrant._replace(ticket=None), proposal, sitting, caller, period)
 
-    async def _append(self, entrant: Entrant, proposal: Proposal, sitting: Sitting, caller: Caller) -> None:
+    async def _append(
+        self, entrant: Entrant, proposal: Proposal, sitting: Sitting, caller: Caller, period: int
+    ) -> None:
         assert proposal.terms
         now, holder = self._clock.now(), entrant.bid.holder
         claims = entrant.access.claims(entrant.bidder, proposal.limit)
@@ -103,7 +108,8 @@ class SeatRecording:
             collected, row = self._admission.collecting(entrant.ticket, sitting.session_id, now)
             events.append(collected)
             rows.append(row)
-        await self._log.append(events, rows=rows, actor=f"license:{sitting.license_id}", cause=attribution().cause)
+        actor, cause = f"license:{sitting.license_id}", attribution().cause
+        await self._log.append(events, rows=rows, actor=actor, cause=cause, period=period)
 
     async def _is_stored(self, sitting: Sitting, version: int) -> bool:
         """Whether the log has this very session open; if not, the pool learns what the log has."""

@@ -125,11 +125,12 @@ class Seats:
         try:
             for _ in range(_ATTEMPTS):
                 entrant = await self._admission.enter(request, self._pool.lapsed_of)
+                period = await self._pool.period()
                 proposal = await self._pool.propose(entrant.bid, None if allowance else rate)
                 allowance = allowance or proposal.allowance
                 match proposal.outcome:
                     case Outcome.GRANTED | Outcome.SEATED:
-                        if proposal.recorded or await self._recording.record(entrant, proposal, caller):
+                        if proposal.recorded or await self._recording.record(entrant, proposal, caller, period):
                             return self._acquired(entrant, proposal, allowance)
                         # stored by another process, a session of this id may have ended: it must not begin again
                         request = request._replace(session_id=self._clock.new_id())
