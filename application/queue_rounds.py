@@ -164,14 +164,18 @@ class QueueRounds:
                 _answer(watcher, found.get(watcher.ticket_id), changes.get(watcher.ticket_id))
 
     async def _judge(self, license_id: UUID, line: Sequence[Waiting], policy: SeatPolicy) -> list[Judged]:
-        names, taken = [f"group:{group.name}" for group in policy.groups], dict[str, int]()
-        if names:
-            lapsed = await self._pool.lapsed_of(license_id)
-            taken = await asyncio.to_thread(self._claims.taken, license_id, names, lapsed=lapsed)
+        taken = await self.taken(license_id, [f"group:{group.name}" for group in policy.groups])
         view = await self._view(license_id)
         if view.refusal is not None:
             Status(view.refusal.value).require_working()
         return list(judged(line, SeatLine(policy, taken), view.available))
+
+    async def taken(self, license_id: UUID, names: Sequence[str]) -> dict[str, int]:
+        """How many sessions count for each of these limits; not those that have lapsed: they go when they must."""
+        if not names:
+            return {}
+        lapsed = await self._pool.lapsed_of(license_id)
+        return await asyncio.to_thread(self._claims.taken, license_id, names, lapsed=lapsed)
 
     async def _view(self, license_id: UUID) -> View:
         for _ in range(_ATTEMPTS):

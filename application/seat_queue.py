@@ -148,7 +148,7 @@ class SeatQueue:
         if await asyncio.to_thread(self._claims.sitting_of, license_id, access.holder(bidder)):
             raise Conflict("There is a seat of this licence for it already; acquire answers it.")
         own = [each for each in access.claims(bidder, None) if each.axis == "user"]
-        taken = await asyncio.to_thread(self._claims.taken, license_id, [each.name for each in own]) if own else {}
+        taken = await self._rounds.taken(license_id, [each.name for each in own])
         for each in own:
             if taken.get(each.name, 0) >= each.most:
                 raise SeatsExhausted(limit=each.most, used=each.most, axis=each.axis)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 
+from adapters.postgres_line import PostgresLine
+from adapters.postgres_seats import PostgresSeats
 from adapters.queue_tickets import QueueTickets
 from domain.errors import (
     LicenseSuspended,
@@ -14,6 +17,7 @@ from domain.errors import (
 )
 from domain.seat_policy import QueueRules
 from tests.application.seats.queueing import RULES, Process, play, until
+from tests.seat_world import World
 
 PATIENT = QueueRules(patience=timedelta(hours=1), collect=timedelta(hours=1))
 
@@ -112,6 +116,36 @@ def test_an_outage_is_waited_out_and_told_only_to_who_cannot_wait(world):
         assert (await waiting).is_ready
 
     play(world, sold, story)
+
+
+class WithoutRedis(World):
+    """Seats are kept in Postgres."""
+
+    @asynccontextmanager
+    async def open_pool(self):
+        line = PostgresLine(self.database_url)
+        await line.fetch("select move_seat_pool(0, 'postgres')", ())
+        yield PostgresSeats(line, lambda: self.clock.offset, generation=1)
+        await line.close()
+
+
+def test_the_queue_goes_on_in_postgres_while_redis_is_away(database_url):
+    world = WithoutRedis(database_url, "redis://127.0.0.1:1")
+    sold = world.sell(seats=1, queue=PATIENT)
+
+    async def story(engine: Process) -> None:
+        sat = await engine.acquire(0)
+        assert [(await engine.take(machine)).place for machine in (1, 2)] == [1, 2]
+        waiting = asyncio.create_task(engine.ask(1, wait=60))
+        await _are_listening(engine, 1)
+        await engine.release(sat)
+        assert (await waiting).is_ready
+        assert await engine.axis_refused(2) == "queue"
+        await engine.acquire(1)
+
+    play(world, sold, story)
+    assert world.check_log(1) == 1
+    world.close()
 
 
 async def _are_listening(engine: Process, count: int) -> None:
