@@ -15,7 +15,7 @@ import hiredis
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from adapters.redis_address import Address, ClusterUrl, is_cluster
-from adapters.redis_line import TIMEOUT, Argument, NotReached, RedisLine, collect_failure, in_time
+from adapters.redis_line import TIMEOUT, Argument, NotReached, RedisLine, collect_failure, end, in_time, shared
 from domain.errors import Unavailable
 
 _PAUSES = (0.005, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.12)
@@ -62,7 +62,7 @@ class ClusterLine(RedisLine):
 
     async def close(self) -> None:
         if self._mapping is not None:
-            self._mapping.cancel()
+            await end(self._mapping)
         for node in self._nodes.values():
             await node.close()
 
@@ -110,7 +110,7 @@ class ClusterLine(RedisLine):
     async def _map(self) -> None:
         """Learns who has what, unless it was learnt a moment ago; callers at the same moment share the answer."""
         if mapping := self._start_mapping():
-            await asyncio.shield(mapping)
+            await shared(mapping)
 
     def _start_mapping(self) -> asyncio.Task[None] | None:
         is_under_way = self._mapping is not None and not self._mapping.done()

@@ -74,7 +74,7 @@ class RedisLine:
 
     async def close(self) -> None:
         if self._opening is not None:
-            self._opening.cancel()
+            await end(self._opening)
         if self._wire is not None:
             self._wire.hang_up()
 
@@ -82,7 +82,7 @@ class RedisLine:
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._open(), name="redis-line")
             self._opening.add_done_callback(collect_failure)
-        return await asyncio.shield(self._opening)
+        return await shared(self._opening)
 
     @property
     def is_lost(self) -> bool:
@@ -204,14 +204,31 @@ class _Wire(asyncio.Protocol):
 
 async def in_time(work: Coroutine[Any, Any, T], timeout: float) -> T:
     """As `asyncio.wait_for`, but a stall of our own does not count."""
-    task = asyncio.ensure_future(work)
+    task = asyncio.create_task(work)
     try:
         for _ in range(_LOOKS):
             if (await asyncio.wait({task}, timeout=timeout / _LOOKS))[0]:
                 return task.result()
         raise TimeoutError("Redis does not answer")
     finally:
+        await end(task)
+
+
+async def end(task: asyncio.Task[Any]) -> None:
+    """Not before it is over has it let go of its socket."""
+    if not task.done():
         task.cancel()
+        await asyncio.wait({task})
+
+
+async def shared(task: asyncio.Task[T]) -> T:
+    """The outcome of what others wait for too. Raises `NotReached` when the line is closed meanwhile."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if task.cancelled():
+            raise NotReached(retry_after=1) from None
+        raise
 
 
 def _run_id(about: bytes) -> bytes:
