@@ -46,8 +46,8 @@ class Told:
 
 
 class MovableClock(Clock):
-    """`sleep` is the machine's sleep, `set` somebody who sets its clock. Chance takes the shortest wait there is: no test
-    waits for it."""
+    """`sleep` is the machine's sleep, `set` somebody who sets its clock. Chance takes the shortest wait there is: no
+    test waits for it."""
 
     def __init__(self) -> None:
         self.slept, self.shifted = 0.0, 0.0

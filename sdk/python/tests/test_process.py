@@ -247,8 +247,8 @@ def test_certificates_are_checked(engine, options, certificate, monkeypatch):
 
 
 def test_every_error_is_drawn_in_the_tree():
-    from usher_client import errors
+    from usher_client import errors, refusals
 
-    kinds = {kind.__name__ for kind in errors._below(UsherError)}
+    kinds = {kind.__name__ for kind in refusals.all_below(UsherError)}
     drawn = {line.split("── ")[1].split()[0] for line in errors.__doc__.splitlines() if "── " in line}
     assert kinds == drawn and QueueFull.__name__ in kinds and State.LOST.value == "lost"

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from usher_client.errors import Unavailable, error_of
+from usher_client.errors import Unavailable
 from usher_client.flow import Answer, Call
+from usher_client.refusals import error_of
 
 _BASE = "/api/v1/licenses"
 KEYS = Call("GET", "/.well-known/usher-keys.json")

@@ -11,9 +11,13 @@ UsherError                       base; also every refusal that this version does
 │   ├── LicenseRevoked
 │   └── SeatNotAllowed           this user or machine is not among those who may sit
 ├── SeatsExhausted               every seat is taken; `limit`, `used`, `axis`, `has_queue`
-│   └── WaitedInVain             ... and none came free in the time you gave
-├── QueueNotOffered
-├── QueueFull
+│   ├── WaitedInVain             ... and none came free in the time you gave
+│   └── BorrowExhausted          as many seats as the plan lends are away
+├── Conflict                     what there is does not go together with what was asked
+│   ├── QueueNotOffered
+│   ├── BorrowNotOffered
+│   └── SeatBorrowed             the seat is away until a time; `details["borrowed_until"]`
+├── QueueFull                    as many wait as the plan allows
 ├── TicketInvalid
 ├── TicketClosed                 the place in the queue is gone; `reason`: lapsed, collected, left
 ├── SessionClosed                the session ended on the server; `reason`
@@ -26,8 +30,6 @@ UsherError                       base; also every refusal that this version does
 │   ├── OfflineTooLong           Usher could not be reached until the lease's grace was over
 │   ├── BorrowEnded              the days are over, or the seat was given back
 │   └── SeatReleased             it was given back by this program itself
-├── BorrowNotOffered
-├── BorrowExhausted              as many seats as may be are borrowed already
 ├── NothingBorrowed              there is no borrowed seat on this machine
 ├── LicenseFileInvalid           a licence file that does not hold; `reason`
 └── FingerprintUnavailable       this machine has no id of its own and nowhere to keep one
@@ -35,12 +37,8 @@ UsherError                       base; also every refusal that this version does
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
-
-_LONGEST_WAIT = 3600.0
-"""Seconds that a `Retry-After` can ask for; more is a mistake of somebody in between."""
 
 
 class UsherError(Exception):
@@ -139,8 +137,25 @@ class WaitedInVain(SeatsExhausted):
     sentence = "No seat came free in the time that was given."
 
 
-class QueueNotOffered(UsherError):
+class BorrowExhausted(SeatsExhausted):
+    code = "borrow_exhausted"
+    sentence = "As many seats as the plan lends are away."
+
+
+class Conflict(UsherError):
+    code = "conflict"
+
+
+class QueueNotOffered(Conflict):
     code = "queue_not_offered"
+
+
+class BorrowNotOffered(Conflict):
+    code = "borrow_not_offered"
+
+
+class SeatBorrowed(Conflict):
+    code = "seat_borrowed"
 
 
 class QueueFull(UsherError):
@@ -204,14 +219,6 @@ class SeatReleased(SeatLost):
     sentence = "This program gave its seat back."
 
 
-class BorrowNotOffered(UsherError):
-    code = "borrow_not_offered"
-
-
-class BorrowExhausted(UsherError):
-    code = "borrow_exhausted"
-
-
 class NothingBorrowed(UsherError):
     code = "nothing_borrowed"
     sentence = "There is no borrowed seat on this machine."
@@ -231,68 +238,5 @@ class FingerprintUnavailable(UsherError):
     )
 
 
-def error_of(status: int, headers: Mapping[str, str], body: bytes) -> UsherError:
-    """The typed error of an answer that is no success.
-
-    Whatever does not have Usher's one shape of an error was not said by Usher (a captive portal, a proxy, a crash):
-    it is `Unavailable`, as is every 5xx.
-    """
-    wait = _retry_after(headers.get("retry-after"))
-    said = _error_in(body)
-    if said is None:
-        return Unavailable(f"Something that is not Usher answered with {status}.", retry_after=wait)
-    code, details = str(said.get("code")), said.get("details")
-    kind = Unavailable if status >= 500 else _BY_CODE.get(code, UsherError)
-    error = kind.__new__(kind)
-    UsherError.__init__(
-        error,
-        str(said.get("message") or "") or None,
-        details=details if isinstance(details, dict) else None,
-        retry_after=wait if wait is not None else _retry_after(said.get("retry_after")),
-        request_id=str(said.get("request_id") or "") or None,
-    )
-    error.code = code
-    return error
-
-
-def _error_in(body: bytes) -> dict[str, Any] | None:
-    try:
-        said = json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return said if isinstance(said, dict) and "code" in said else None
-
-
-def _retry_after(value: object) -> float | None:
-    """Seconds; also from the date that HTTP allows (RFC 9110 §10.2.3)."""
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        seconds = float(value) if isinstance(value, (int, float, str)) else None
-    except ValueError:
-        seconds = _until(str(value))
-    return None if seconds is None or seconds != seconds else min(max(seconds, 0.0), _LONGEST_WAIT)
-
-
-def _until(date: str) -> float | None:
-    import email.utils
-    import time
-
-    try:
-        return email.utils.parsedate_to_datetime(date).timestamp() - time.time()
-    except (TypeError, ValueError):
-        return None
-
-
 def _integer(value: object) -> int | None:
     return value if type(value) is int else None
-
-
-def _below(kind: type[UsherError]) -> Iterator[type[UsherError]]:
-    for sub in kind.__subclasses__():
-        yield sub
-        yield from _below(sub)
-
-
-_LOCAL = (WaitedInVain, LeaseUntrusted, SeatLost, NothingBorrowed, LicenseFileInvalid, FingerprintUnavailable)
-_BY_CODE = {kind.code: kind for kind in _below(UsherError) if not issubclass(kind, _LOCAL)}

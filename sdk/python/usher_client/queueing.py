@@ -10,6 +10,7 @@ from usher_client.calls import Place
 from usher_client.clock import Backoff
 from usher_client.conversation import Conversation, Held
 from usher_client.errors import (
+    Conflict,
     QueueNotOffered,
     RateLimited,
     SeatsExhausted,
@@ -87,6 +88,8 @@ class Queue:
             self._at(calls.read_place(answer))
         except QueueNotOffered:
             raise self._full from None
+        except Conflict:  # there is a seat for this machine by now
+            self._had_ticket = True
 
     def _poll(self, place: Place, rest: float) -> Flow[None]:
         wait = max(0, int(min(_LONGEST_POLL, rest, place.poll_within / 2)))
