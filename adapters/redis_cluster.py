@@ -95,8 +95,11 @@ class ClusterLine(RedisLine):
     # --- who has what ---
 
     async def _owner(self, tag: str) -> _Node:
-        await self._map()
-        address = self._slots[key_slot(tag.encode())]
+        slot = key_slot(tag.encode())
+        address = self._slots[slot] if self._slots else None
+        if address is None or self._node(address).is_lost:
+            await self._map()
+            address = self._slots[slot]
         if address is None:
             raise NotReached(retry_after=1)
         owner = self._owners[tag] = self._node(address)

@@ -59,6 +59,19 @@ def test_every_shard_finds_its_master(cluster):
     assert sum(held) == 256 and min(held) > 0
 
 
+def test_nodes_are_asked_once_who_has_what(cluster):
+    async def story(line: RedisLine) -> None:
+        for shard in SHARDS[:5]:
+            await line.call("SET", f"{{{shard}}}", shard)
+            await asyncio.sleep(0.06)
+
+    for node in cluster.masters:
+        node.client.config_resetstat()
+    on_a_line(cluster.url, story)
+    stats = [node.client.info("commandstats").get("cmdstat_cluster|slots", {"calls": 0}) for node in cluster.masters]
+    assert sum(each["calls"] for each in stats) <= 3  # three are asked at once, the first answer is taken
+
+
 def test_one_node_of_all_is_enough_to_begin_with(cluster):
     async def story(line: RedisLine) -> None:
         assert await line.call("PING") == b"PONG"
