@@ -215,7 +215,7 @@ begin
     if not found then return; end if;
     if s.former is not null then
         perform pool_put(row(s.license_id, s.seat, s.generation, 'closing', s.version - 2, s.former, '', null, 'expired',
-            '-infinity', '-infinity')::pool_seats);
+            'epoch', 'epoch')::pool_seats);
     else
         perform pool_vacate(s.license_id, s.seat, s.generation, s.version - 1);
     end if;

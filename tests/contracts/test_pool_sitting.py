@@ -89,6 +89,21 @@ def test_a_proposal_that_is_withdrawn_leaves_no_trace(tell):
     tell(story)
 
 
+def test_a_lapsed_seat_of_which_the_proposal_was_withdrawn_is_unsure_for_the_next_who_asks(tell):
+    async def story(told: Told) -> None:
+        await told.know(limit=1)
+        lapsed = await told.seat(1)
+        told.pass_time(LEASE + MOMENT)
+        proposal = await told.bid(2)
+        assert proposal.session_id and proposal.former == lapsed.session_id
+        await told.pool.withdraw(Sitting(told.license_id, 1, proposal.session_id))
+        other = await told.bid(3)
+        assert (other.outcome, other.seat, other.session_id) == (Outcome.UNSURE, 1, lapsed.session_id)
+        assert [each.sitting for each in await told.pool.set_aside_lapsed(told.license_id, 1)] == [lapsed]
+
+    tell(story)
+
+
 def test_what_is_recorded_cannot_be_withdrawn(tell):
     async def story(told: Told) -> None:
         await told.know(limit=1)
