@@ -29,7 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _check(told.check, _rules(told))
     if told.seed is None:
         told.seed = SystemRandom().randrange(1_000_000)
-    return uvloop.run(_run(told))
+    try:
+        return uvloop.run(_run(told))
+    except KeyboardInterrupt:
+        return 130
 
 
 async def _run(told: argparse.Namespace) -> int:
@@ -44,7 +47,7 @@ async def _run(told: argparse.Namespace) -> int:
             if told.keep or not rounds[-1].is_kept:
                 _keep(rounds[-1], place)
             seconds -= plan.seconds
-        print(summary(rounds, sorted(place.home.glob("*.log"))))
+        print(summary(rounds, sorted(place.home.glob("*.log")), place.died))
     kept = all(round.is_kept for round in rounds)
     print("\nThe promise was kept." if kept else "\nTHE PROMISE WAS BROKEN.", flush=True)
     return int(not kept)

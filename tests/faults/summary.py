@@ -14,13 +14,17 @@ from tests.faults.rounds import Round
 _SEATS = (Kind.ACQUIRE, Kind.HEARTBEAT, Kind.RELEASE)
 
 
-def summary(rounds: Sequence[Round], logs: Iterable[Path]) -> str:
-    """What was asked and answered, what was broken and how long somebody had to wait for it, what was logged."""
+def summary(rounds: Sequence[Round], logs: Iterable[Path], died: Sequence[str]) -> str:
+    """What was asked and answered, what was broken and how long somebody had to wait for it, what was logged; `died`
+    are the processes that ended by themselves."""
     calls = [call for round in rounds for call in round.history.calls]
+    logged = Counter(_event_of(line) for log in logs for line in log.read_text(errors="replace").splitlines())
+    switches = sum(times for event, times in logged.items() if "seat_pool.switched" in event)
     parts = [
         _table("Calls", _outcomes(calls)),
         _table("Faults", _faults(rounds)),
-        _table("Logged as a warning or worse", _logged(logs)),
+        _table("Logged as a warning or worse", [each for each in logged.most_common() if each[0]]),
+        _table("Engine", [("switches of the seat pool", switches), ("ended by themselves", ", ".join(died) or "-")]),
         _table("Rounds", _rounds(rounds)),
     ]
     return "\n\n".join(parts)
@@ -102,14 +106,6 @@ def _afterwards(history: History) -> Iterator[tuple[str, float]]:
 
 def _is_served(call: Call) -> bool:
     return call.outcome in (Outcome.OK, Outcome.REFUSED)
-
-
-def _logged(logs: Iterable[Path]) -> Iterator[Sequence[object]]:
-    counts: Counter[str] = Counter()
-    for log in logs:
-        for line in log.read_text(errors="replace").splitlines():
-            counts[_event_of(line)] += 1
-    yield from ((name, times) for name, times in counts.most_common() if name)
 
 
 def _event_of(line: str) -> str:
