@@ -47,12 +47,13 @@ from application.organizations import Organizations
 from application.purchase_claims import PurchaseClaims
 from application.queue_rounds import QueueRounds
 from application.seat_admission import SeatAdmission
+from application.seat_denials import SeatDenials
 from application.seat_moves import SeatMoves
 from application.seat_pool import SeatPool
 from application.seat_queue import SeatQueue
 from application.seat_rules import LicenseSeatRules
 from application.seat_work import SeatWork
-from application.seats import Seats
+from application.seats import Denied, Seats
 from application.store import Store
 from application.ticket_endings import TicketEndings
 from application.users import Users
@@ -164,7 +165,13 @@ class Services(Infrastructure):
     @cached_property
     def seats(self) -> Seats:
         """For the event loop of this process."""
-        return self._seats(self._seat_pool(self.redis_line, self.postgres_line), self.group_commit)
+        pool = self._seat_pool(self.redis_line, self.postgres_line)
+        return self._seats(pool, self.group_commit, self.seat_denials.note)
+
+    @cached_property
+    def seat_denials(self) -> SeatDenials:
+        """For the event loop of this process."""
+        return SeatDenials(self.group_commit, self.store, SeatLog(self.database, self.codec), self.clock)
 
     @cached_property
     def seat_moves(self) -> SeatMoves:
@@ -227,7 +234,7 @@ class Services(Infrastructure):
     def _seat_pool(self, redis: RedisLine, postgres: PostgresLine) -> SwitchingSeats:
         return SwitchingSeats(self.seat_periods, redis, postgres, lambda: self.clock.offset)
 
-    def _seats(self, pool: SeatPool, log: GroupCommit) -> Seats:
+    def _seats(self, pool: SeatPool, log: GroupCommit, denied: Denied = lambda *_: None) -> Seats:
         return Seats(
             pool=pool,
             log=log,
@@ -239,6 +246,7 @@ class Services(Infrastructure):
             license_index=self.license_index,
             signing=self.signing,
             clock=self.clock,
+            denied=denied,
         )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import iscoroutinefunction
 
 from adapters.clock import Clock, SandboxClock
 from adapters.database import Database
@@ -163,15 +164,14 @@ class Infrastructure:
 
     def close(self) -> None:
         """Closes what was made, the last made first; async parts close with `aclose` before."""
-        of_loop = GroupCommit | RedisLine | PostgresLine
         for name, made in reversed(list(vars(self).items())):
-            if name != "settings" and hasattr(made, "close") and not isinstance(made, of_loop):
+            if name != "settings" and hasattr(made, "close") and not iscoroutinefunction(made.close):
                 with suppress(Exception):
                     made.close()
 
     async def aclose(self) -> None:
         """Closes what belongs to the event loop."""
-        for name in ("group_commit", "redis_line", "postgres_line"):
+        for name in ("seat_denials", "group_commit", "redis_line", "postgres_line"):
             if name in vars(self):
                 await vars(self)[name].close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -71,6 +71,14 @@ class SeatLog:
         )
         event = self._event(row) if row else None
         return event if isinstance(event, Seat.SessionOpened) else None
+
+    def begun(self, streams: Sequence[UUID]) -> set[UUID]:
+        """Those of these streams that the log has."""
+        found = self._database.fetch_all(
+            "select originator_id from stored_events where originator_id = any(%s) and originator_version = 1",
+            (list(streams),),
+        )
+        return {row["originator_id"] for row in found}
 
     def _event(self, row: DictRow) -> Seat.SessionOpened | Seat.SessionClosed:
         stored = StoredEvent(row["originator_id"], row["originator_version"], row["topic"], row["state"].encode())

@@ -18,6 +18,7 @@ from api.app import BASE
 from api.health import FOLLOWERS, PROCESSES
 from api.middleware import access_log
 from domain.errors import Unavailable
+from domain.seat_denial import Denial
 from projections.log import head
 from projections.positions import places
 
@@ -44,6 +45,7 @@ class Metrics:
             buckets=SECONDS,
         )
         self._seats = Counter("usher_seat_requests", "What asking for a seat came to.", ("outcome",), registry=registry)
+        self._count_denials(services, registry)
         self._children: dict[tuple[object, str, int], Histogram] = {}
         self._shown = registry
         if services.settings.api_workers > 1:
@@ -54,6 +56,15 @@ class Metrics:
         self._shown.register(EngineState(services))
         self.router = APIRouter(tags=["operation"])
         self.router.get("/metrics", response_class=Response)(self.answer)
+
+    @staticmethod
+    def _count_denials(services: Services, registry: CollectorRegistry) -> None:
+        denials = Counter("usher_seat_denials", "Requests that got no seat.", ("reason",), registry=registry)
+        dropped = Counter("usher_seat_denials_dropped", "Of these, not noted in the log.", registry=registry)
+        for reason in Denial:
+            denials.labels(reason)
+        services.seat_denials.on_denial = lambda reason: denials.labels(reason).inc()
+        services.seat_denials.on_drop = dropped.inc
 
     def on_answer(self, scope: Scope, status: int, seconds: float) -> None:
         """Counts an answer and logs it."""

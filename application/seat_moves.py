@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,10 +14,18 @@ from application.seat_handover import Successor
 from application.seats import Acquired, Seats
 from domain.caller import Caller
 from domain.durations import text
-from domain.errors import BorrowExhausted, BorrowNotOffered, Conflict, InvalidRequest, LeaseInvalid, SeatBorrowed
+from domain.errors import (
+    BorrowExhausted,
+    BorrowNotOffered,
+    Conflict,
+    InvalidRequest,
+    LeaseInvalid,
+    SeatBorrowed,
+    UsherError,
+)
 from domain.lease import LeaseClaims, fingerprint_digest
 from domain.seat import CloseReason, Seat
-from domain.seat_access import Claim
+from domain.seat_access import Bidder, Claim
 from domain.seat_pool import LicenseFacts, Sitting
 
 if TYPE_CHECKING:
@@ -57,6 +67,10 @@ class SeatMoves:
         machine's groups, and `Unavailable`.
         """
         claims, machine = self._seats.read(session_id, lease), fingerprint_digest(fingerprint)
+        with self._denials_told(claims, machine):
+            return await self._swap(claims, lease, machine, caller)
+
+    async def _swap(self, claims: LeaseClaims, lease: str, machine: str, caller: Caller) -> Acquired:
         if done := await self._successor_of(claims, CloseReason.SWAPPED, machine):
             return await self._seats.seated(done, machine, new=False)
         before, license = await self._seated(claims, lease)
@@ -79,6 +93,12 @@ class SeatMoves:
         `InvalidRequest` when it is longer than the plan or the licence allows, and `Unavailable`.
         """
         claims = self._seats.read(session_id, lease)
+        with self._denials_told(claims, claims.fp):
+            return await self._borrow(claims, lease, until, return_key, caller)
+
+    async def _borrow(
+        self, claims: LeaseClaims, lease: str, until: datetime | timedelta, return_key: str | None, caller: Caller
+    ) -> Acquired:
         if done := await self._successor_of(claims, CloseReason.BORROWED, claims.fp):
             return await self._seats.seated(done, claims.fp, new=False)
         before, license = await self._seated(claims, lease)
@@ -104,6 +124,14 @@ class SeatMoves:
             raise LeaseInvalid()
         sitting = Sitting(opened.license_id, opened.seat, session_id)
         await self._seats.endings.end(sitting, CloseReason.RELEASED, version=opened.originator_version)
+
+    @contextmanager
+    def _denials_told(self, claims: LeaseClaims, machine: str) -> Iterator[None]:
+        try:
+            yield
+        except UsherError as refused:
+            self._seats.denied(claims.lic, Bidder(machine), machine, refused)
+            raise
 
     async def _seated(self, claims: LeaseClaims, lease: str) -> tuple[Seat.SessionOpened, LicenseFacts]:
         """How the session began and how its licence stands, if it sits there now and may move."""

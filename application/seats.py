@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
@@ -23,6 +24,7 @@ from domain.license import Status
 from domain.license_key import LicenseKey, parse
 from domain.rate import Allowance, Rate
 from domain.seat import CloseReason, Seat
+from domain.seat_access import Bidder
 from domain.seat_pool import Outcome, Proposal, Renewal, Sitting
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from adapters.session_callers import SessionCallers
     from adapters.signing import SigningKeys
 
+Denied = Callable[[UUID, Bidder, str, UsherError], None]
+"""Told of every refusal of a seat: licence, who asked, whose the seat would have been, why."""
 ACQUIRES = Rate(10, timedelta(minutes=1))
 HEARTBEATS = Rate(20, timedelta(minutes=1))
 _ATTEMPTS = 12
@@ -80,6 +84,7 @@ class Seats:
         clock: Clock,
         acquires: Rate = ACQUIRES,
         heartbeats: Rate = HEARTBEATS,
+        denied: Denied = lambda *_: None,
     ) -> None:
         self._pool = pool
         self._seat_log = seat_log
@@ -89,6 +94,7 @@ class Seats:
         self._clock = clock
         self._acquires = acquires
         self._heartbeats = heartbeats
+        self.denied = denied
         self.loading = SeatLoading(pool, store, seat_log, clock)
         self.endings = SeatEndings(pool, log, seat_log, callers, self.loading, clock)
         self.handover = SeatHandover(pool, log, seat_log, callers, claims, self.loading, clock)
@@ -121,7 +127,7 @@ class Seats:
         return license_id
 
     async def _seat(self, request: Request, caller: Caller) -> Acquired:
-        allowance, rate, has_asked_log = None, self._acquires, False
+        allowance, rate, has_asked_log, entrant = None, self._acquires, False, None
         try:
             for _ in range(_ATTEMPTS):
                 entrant = await self._admission.enter(request, self._pool.lapsed_of)
@@ -151,6 +157,9 @@ class Seats:
                         raise refusal(proposal, allowance)
         except UsherError as refused:
             refused.allowance = refused.allowance or allowance
+            if entrant is not None:
+                bidder, holder = entrant.bidder, entrant.access.holder(entrant.bidder)
+                self.denied(request.license_id, bidder, holder or bidder.machine, refused)
             raise
         raise Unavailable(retry_after=1)
 

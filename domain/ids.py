@@ -68,6 +68,11 @@ def seat_id(license_id: UUID, number: int) -> UUID:
     return uuid5(license_id, f"seat/{number}")
 
 
+def seat_denial_id(license_id: UUID, holder: str, reason: str, minute: datetime) -> UUID:
+    """The one note of a minute (any moment of it) that this holder got no seat for this reason."""
+    return uuid5(license_id, f"denial/{holder}/{reason}/{int(minute.timestamp()) // 60}")
+
+
 def message_id(event_stream: UUID, version: int, kind: str) -> UUID:
     """The one mail of a `kind` that a stored event causes; a second sending meets the first one's row."""
     return uuid5(event_stream, f"message/{version}/{kind}")

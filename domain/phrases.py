@@ -17,6 +17,7 @@ from domain.price_book import PriceBook
 from domain.provider_facts import DisputeOutcome, Figures
 from domain.queue_ticket import QueueTicket
 from domain.seat import CloseReason, Seat
+from domain.seat_denial import Denial, SeatDenial
 from domain.standing import PaymentStanding
 from domain.subscription import Purchase, Subscription
 
@@ -136,6 +137,25 @@ def opened(event: Seat.SessionOpened) -> str:
 def closed(event: Seat.SessionClosed) -> str:
     note = f" ({event.note})" if event.note else ""
     return f"Seat {event.seat} of licence {short(event.license_id)} {_LEFT[event.reason]}{note}"
+
+
+_DENIED = {
+    Denial.EXHAUSTED: "all its seats are taken ({limit})",
+    Denial.USER: "its user holds as many as one may ({limit})",
+    Denial.GROUP: "its group holds as many as it may ({limit})",
+    Denial.RESERVED: "the free seats are reserved for others",
+    Denial.QUEUE: "others wait for a seat",
+    Denial.BORROWED: "as many seats are away as may be ({limit})",
+    Denial.NOT_ALLOWED: "the rules leave it out",
+    Denial.SUSPENDED: "the licence is suspended",
+    Denial.EXPIRED: "the licence has expired",
+    Denial.REVOKED: "the licence was revoked",
+}
+
+
+def denied(event: SeatDenial.Denied) -> str:
+    reason = _DENIED[event.reason].format(limit=event.limit)
+    return f"Machine {event.fingerprint_digest[:8]}… got no seat of licence {short(event.license_id)}: {reason}"
 
 
 def queued(event: QueueTicket.Taken) -> str:

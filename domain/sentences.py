@@ -21,6 +21,7 @@ from domain.product import Product
 from domain.provider_event import ProviderEvent
 from domain.queue_ticket import QueueTicket
 from domain.seat import Seat
+from domain.seat_denial import SeatDenial
 from domain.subscription import Subscription
 from domain.user import PasswordProof, User
 
@@ -93,6 +94,7 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     License.SeatRulesSet: lambda e: f"New rules say who may sit on the licence's seats{say.because(e.reason)}",
     Seat.SessionOpened: say.opened,
     Seat.SessionClosed: say.closed,
+    SeatDenial.Denied: say.denied,
     QueueTicket.Taken: say.queued,
     QueueTicket.Collected: lambda e: f"The one who waited has a seat, by session {say.short(e.session_id)}",
     QueueTicket.Lapsed: lambda e: (
