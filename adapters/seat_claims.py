@@ -62,11 +62,13 @@ class SeatClaims:
     def asleep(
         self, license_id: UUID, names: Sequence[str], lapsed: Sequence[int], *, besides: str
     ) -> dict[str, list[int]]:
-        """The seats among the `lapsed` whose open session, if not that of `besides`, counts for these limits."""
+        """Seats among the `lapsed`, in their order, whose session counts for each of these limits and is not that of
+        `besides`."""
         found = self._database.fetch_all(
-            "select name, array_agg(seat) as seats from seat_claims c where license_id = %s and name = any(%s)"
-            " and holder <> %s and seat = any(%s) and is_claim_open(c) group by name",
-            (license_id, list(names), besides, list(lapsed)),
+            "select name, array_agg(seat order by array_position(%(lapsed)s, seat)) as seats from seat_claims c"
+            " where license_id = %(license_id)s and name = any(%(names)s) and holder <> %(besides)s"
+            " and seat = any(%(lapsed)s) and is_claim_open(c) group by name",
+            {"license_id": license_id, "names": list(names), "besides": besides, "lapsed": list(lapsed)},
         )
         return {row["name"]: row["seats"] for row in found}
 

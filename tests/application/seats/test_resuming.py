@@ -229,3 +229,18 @@ def test_without_a_window_a_lapsed_seat_falls_free_with_the_next_look(world):
     world.with_seats(lambda seats: acquire(seats, sold, 1))
     world.clock.ahead += LEASE + MOMENT
     assert world.work.expire_lapsed() == 1
+
+
+def test_of_two_that_sleep_the_one_that_slept_longer_makes_room(world):
+    sold = world.sell(seats=10, seats_per_user=2, resume=RESUME)
+
+    async def story(seats: Seats) -> None:
+        first, second = await sit(seats, sold, 1, "ada"), await sit(seats, sold, 2, "ada")
+        world.clock.ahead += HOUR
+        first = first._replace(lease=(await seats.heartbeat(first.session_id, first.lease)).lease)
+        world.clock.ahead += HOUR
+        await sit(seats, sold, 3, "ada")
+        await seats.heartbeat(first.session_id, first.lease)
+        assert await reason_of(seats.heartbeat(second.session_id, second.lease)) == "expired"
+
+    world.with_seats(story)
