@@ -23,7 +23,7 @@ Connection = psycopg.AsyncConnection[Any]
 class PostgresLine:
     """At most `size` calls at a time, each a transaction of its own. For one event loop."""
 
-    def __init__(self, url: str, *, size: int = 8, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str, *, size: int = 4, timeout: float = TIMEOUT) -> None:
         self._url = address(url)
         self._timeout = timeout
         self._turns = asyncio.Semaphore(size)

@@ -69,6 +69,14 @@ def test_a_counter_goes_away_by_itself(rate: RateLimit, redis: Redis):
     assert 0 < redis.pttl(key) <= 360_000
 
 
+def test_in_postgres_counters_are_purged_when_all_calls_are_back(nobody: Redis, database: Database):
+    rate = RateLimit(nobody, database)
+    rate.allow("login:ada", 1, timedelta(milliseconds=1))
+    rate.allow("login:bob", 1, HOUR)
+    rate.purge()
+    assert [row["who"] for row in database.fetch_all("select who from call_rates")] == ["login:bob"]
+
+
 def test_a_limit_survives_a_server_that_lost_its_scripts(rate: RateLimit, redis: Redis):
     rate.allow("login:ada", 1, HOUR)
     redis.script_flush()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from datetime import timedelta
 
 import psycopg
 import pytest
 
+from adapters.seat_log import SeatLog
+from domain.caller import Caller
 from domain.license import Status
 from tests.workers.conftest import until
 from workers import projector, scheduler
@@ -92,3 +95,20 @@ def test_it_stops_when_it_is_told_to(processes):
     stop = processes.start(scheduler)
     stop()
     assert not [thread for thread in threading.enumerate() if thread.name == "workers.scheduler"]
+
+
+def test_seats_lapse_also_while_the_broker_is_away(services, processes, issue, monkeypatch):
+    def away(message):
+        raise ConnectionError
+
+    async def sit() -> None:
+        await services.seats.acquire(key.text, "the machine of ada", Caller())
+        await services.aclose()
+
+    license_id = issue()
+    key = services.license_keys.reveal(services.licenses.fetch(license_id))
+    asyncio.run(sit())
+    monkeypatch.setattr(services.task_queue.broker, "enqueue", away)
+    services.clock.advance(timedelta(hours=1))
+    processes.start(scheduler)
+    until(lambda: SeatLog(services.database, services.codec).seats_of(license_id)[0].session_id is None)
