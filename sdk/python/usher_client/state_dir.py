@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-import tempfile
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,10 @@ class StateDir:
                 os.unlink(self.directory / f"{name}.json")
 
     def _replace(self, path: Path, content: bytes, durable: bool) -> None:
-        handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)  # with mode 0600
+        temporary = path.with_name(f".{path.stem}-{os.getpid()}-{threading.get_ident()}")
+        with suppress(OSError):
+            os.unlink(temporary)  # of a program that was killed at this very point
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
