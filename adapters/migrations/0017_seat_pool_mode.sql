@@ -5,7 +5,7 @@ create table seat_pool_mode (
     pool       text        not null default 'redis' check (pool in ('redis', 'postgres')),
     generation bigint      not null default 0,
     since      timestamptz not null default clock_timestamp(),
-    missed_at  timestamptz not null default '-infinity', -- when a process last found Redis away
+    missed_at  timestamptz not null default 'epoch',     -- when a process last found Redis away
     steady     interval    not null default '3 s'        -- for so long nobody must have, before Redis is used again
 );
 insert into seat_pool_mode default values;
