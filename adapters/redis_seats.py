@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.lua_script import Script
-from adapters.redis_line import Argument, RedisLine
+from adapters.redis_line import REIGN, Argument, RedisLine
 from adapters.seat_access_document import read_access
 from adapters.seat_keys import (
     LETTERS,
@@ -63,6 +63,7 @@ _WITHDRAW = Script("entry", "withdraw")
 _ASIDE = Script("clock", "entry", "aside")
 _FREE = Script("entry", "free")
 _EPOCH = Script("epoch")
+_LOADED = Script("loaded")
 _MERGE = Script("clock", "entry", "merge")
 _FACTS = Script("clock", "facts")
 _TIGHTEN = Script("clock", "tighten")
@@ -76,7 +77,7 @@ class RedisSeats:
     """A `SeatPool` (application/seat_pool.py).
 
     `offset` says how far the engine's clock is ahead of the server's, `generation` counts the times that seats began
-    to be kept here: what Redis has from an earlier one is stale.
+    to be kept here: what Redis has from an earlier one is stale. So is what it has from another server's reign.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class RedisSeats:
             *rate_arguments(rate),
             bid.policy,
             bid.leave,
+            REIGN,
         )
         return _proposal(answer, rate)
 
@@ -117,6 +119,7 @@ class RedisSeats:
             sitting.seat,
             keys.name,
             *rate_arguments(rate),
+            REIGN,
         )
         return _renewal(answer, rate)
 
@@ -136,6 +139,7 @@ class RedisSeats:
             version,
             milliseconds(borrowed_until),
             keys.name,
+            REIGN,
         )
 
     async def withdraw(self, sitting: Sitting) -> None:
@@ -178,6 +182,7 @@ class RedisSeats:
             LETTERS[reason],
             in_ms(ASIDE),
             keys.name,
+            REIGN,
         )
         if not answer:
             return None
@@ -194,7 +199,7 @@ class RedisSeats:
 
     async def look(self, license_id: UUID) -> View | None:
         keys = keys_of(license_id)
-        answer = await self._line.run(_LOOK, (keys.license, keys.leases), *self._now())
+        answer = await self._line.run(_LOOK, (keys.license, keys.leases), *self._now(), REIGN)
         if len(answer) == 1:
             return None
         refusal, status, key, used, document, lapsed, limit = answer
@@ -205,7 +210,8 @@ class RedisSeats:
         await self._tell(facts, "")
 
     async def epoch(self, license_id: UUID) -> str:
-        found: bytes = await self._line.run(_EPOCH, keys_of(license_id)[1:6], self._generation(), token_hex(8))
+        told = self._generation(), token_hex(8), REIGN
+        found: bytes = await self._line.run(_EPOCH, keys_of(license_id)[1:6], *told)
         if not found:  # another process knows a later generation already, this one will in a moment
             raise Unavailable(retry_after=1)
         return found.decode()
@@ -220,9 +226,8 @@ class RedisSeats:
         await self._line.call("DEL", *keys_of(license_id)[1:6])
 
     async def is_loaded(self, license_ids: Sequence[UUID]) -> list[bool]:
-        asked = (self._line.call("HGET", keys_of(each).license, "loaded") for each in license_ids)
-        generation = str(self._generation()).encode()
-        return [loaded == generation for loaded in await asyncio.gather(*asked)]
+        asked = (self._line.run(_LOADED, (keys_of(each).license,), self._generation(), REIGN) for each in license_ids)
+        return [bool(loaded) for loaded in await asyncio.gather(*asked)]
 
     async def tighten(self, license_id: UUID, status: Status | None = None, limit: int | None = None) -> None:
         wanted = (status or "", "" if limit is None else limit)

@@ -7,13 +7,13 @@
 --   KEYS[6] due       sorted set   <license>/<number> -> lease end (ms), of all licences of the shard
 --   KEYS[7] rate      string       see rate.lua
 -- ARGV: clock offset (ms), generation, session, holder, key digest, license, rate limit (0: not counted), rate period (ms),
---       digest of the policy that the bidder knows, seats that must stay available for others
+--       digest of the policy that the bidder knows, seats that must stay available for others, reign
 -- Answers: outcome, now, lease end, number, version, session, recorded (1/0), former session, limit (-1: none), used,
 --          calls left, ms until calls are back, ms until the next call, terms (policy_changed: the policy), over the granted
 --          seats (1/0), borrowed (1/0)
 local now = clock(ARGV[1])
 local session, holder = ARGV[3], ARGV[4]
-local refusal, facts = standing(KEYS[1], now, ARGV[2])
+local refusal, facts = standing(KEYS[1], now, ARGV[2], ARGV[11])
 local left, back, wait = 0, 0, 0
 
 local function answer(outcome, number, version, of, recorded, former, borrowed_until)

@@ -5,13 +5,14 @@
 --   KEYS[3] leases    sorted set   seat number -> lease end (ms)
 --   KEYS[4] due       sorted set   <license>/<number> -> lease end (ms)
 --   KEYS[5] license   hash         facts of the licence
--- A seat of an older generation (see epoch.lua) is none of ours: it is not due any more.
--- ARGV: clock offset (ms), generation, number, session ('': whichever is there, if its lease is over), reason letter, hold (ms), license
+-- A seat of an older generation or of another's reign (see epoch.lua) is none of ours: it is not due any more.
+-- ARGV: clock offset (ms), generation, number, session ('': whichever is there, if its lease is over), reason letter, hold (ms), license, reign
 -- Answers: session, version, reason letter (the first reason stays), terms, or nothing when there is nothing to close
 local now = clock(ARGV[1])
 local number, member = ARGV[3], ARGV[7] .. '/' .. ARGV[3]
 local flag, session, holder, version = read(redis.call('HGET', KEYS[2], number))
-if not flag or flag == 'f' or redis.call('HGET', KEYS[5], 'generation') ~= ARGV[2] then
+local f = redis.call('HMGET', KEYS[5], 'generation', 'reign', 'terms')
+if not flag or flag == 'f' or f[1] ~= ARGV[2] or f[2] ~= ARGV[8] then
     redis.call('ZREM', KEYS[4], member)
     return nil
 end
@@ -27,4 +28,4 @@ if not is_closing(flag) then
 end
 redis.call('ZADD', KEYS[3], now + ARGV[6], number)
 redis.call('ZADD', KEYS[4], now + ARGV[6], member)
-return {session, version, flag, redis.call('HGET', KEYS[5], 'terms') or ''}
+return {session, version, flag, f[3] or ''}

@@ -5,10 +5,10 @@
 --   KEYS[4] due       sorted set   <license>/<number> -> lease end (ms)
 --   KEYS[5] rate      string       see rate.lua
 -- A borrowed seat stays borrowed until the moment that was agreed.
--- ARGV: clock offset (ms), generation, session, number, license, rate limit (0: not counted), rate period (ms)
+-- ARGV: clock offset (ms), generation, session, number, license, rate limit (0: not counted), rate period (ms), reign
 -- Answers: outcome, now, lease end, calls left, ms until calls are back, ms until the next call, terms or reason letter
 local now = clock(ARGV[1])
-local refusal, facts = standing(KEYS[1], now, ARGV[2])
+local refusal, facts = standing(KEYS[1], now, ARGV[2], ARGV[8])
 if refusal == 'stale' then return {'stale'} end
 local left, back, wait = 0, 0, 0
 if tonumber(ARGV[6]) > 0 then

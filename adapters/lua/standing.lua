@@ -1,12 +1,12 @@
 -- Whether a licence may be used now, from its hash (see facts.lua). A hold (see tighten.lua) counts while it lasts; when
 -- it ran out, the event that it announced was never seen: the hash is stale.
--- What was loaded in another generation (see epoch.lua) is stale too.
+-- What was loaded in another generation, or by another server, is stale too (see epoch.lua).
 -- Answers a refusal or nil, then the facts: limit and granted (nil: none), lease and resume (ms), terms (JSON), key digest,
 -- highest number, digest of the policy.
-local function standing(license, now, generation)
+local function standing(license, now, generation, reign)
     local f = redis.call('HMGET', license, 'loaded', 'status', 'limit', 'expires', 'lease', 'terms', 'key', 'highest',
-        'held_until', 'held_status', 'held_limit', 'grace_ends', 'resume', 'granted', 'policy')
-    if f[1] ~= generation then return 'stale' end
+        'held_until', 'held_status', 'held_limit', 'grace_ends', 'resume', 'granted', 'policy', 'reign')
+    if f[1] ~= generation or f[16] ~= reign then return 'stale' end
     local status, limit, expires = f[2], tonumber(f[3]), tonumber(f[4])
     if f[9] then
         if tonumber(f[9]) <= now then return 'stale' end

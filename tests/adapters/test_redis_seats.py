@@ -72,6 +72,25 @@ def test_nothing_is_left_of_sessions_that_ended(world, redis: Redis):
     world.with_seats(story)
 
 
+def test_what_another_server_wrote_is_read_from_the_log_again(world, redis: Redis):
+    """A replica that took over, or a server that read an old file, may lack the last renewals, ends and suspensions."""
+    sold = world.sell(seats=1)
+    keys = keys_of(sold.id)
+
+    async def story(seats: Seats) -> None:
+        sat = await acquire(seats, sold, 1)
+        redis.zadd(keys.leases, {"1": 0})
+        redis.hset(keys.license, "reign", "of another")
+        assert await seats._pool.is_loaded([sold.id]) == [False]
+        assert await seats._pool.look(sold.id) is None
+        await seats.endings.expire_lapsed()
+        assert (await outcome(acquire(seats, sold, 2))).details["used"] == 1
+        assert await seats._pool.is_loaded([sold.id]) == [True]
+        await seats.heartbeat(sat.session_id, sat.lease)
+
+    world.with_seats(story)
+
+
 def test_an_entry_stays_small_enough_to_be_packed(world, redis: Redis):
     sold = world.sell(seats=100)
 

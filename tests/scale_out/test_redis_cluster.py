@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -13,12 +14,13 @@ from redis.crc import key_slot
 
 from adapters.seat_keys import keys_of
 from application.seats import Acquired, Seats
-from domain.errors import SeatsExhausted, Unavailable
+from domain.errors import LicenseSuspended, SeatsExhausted, SessionClosed, Unavailable
 from tests.scale_out.valkey_cluster import Node, ValkeyCluster, until, valkey_cluster
-from tests.seat_world import Sold, World, acquire
+from tests.seat_world import LEASE, Sold, World, acquire
 
 LICENSES, SEATS, MACHINES, PROCESSES = 40, 2, 3, 2
 """Each licence has a machine more than seats."""
+MOMENT = timedelta(seconds=1)
 T = TypeVar("T")
 
 
@@ -82,12 +84,20 @@ class Crowd:
             await asyncio.sleep(0.2)
 
     async def _insist(self, ask: Callable[..., Awaitable[T]], *what: Any) -> T:
-        while True:
-            try:
-                return await ask(*what)
-            except Unavailable:
-                self.put_off += 1
-                await asyncio.sleep(0.05)
+        def put_off() -> None:
+            self.put_off += 1
+
+        return await insist(ask, *what, put_off=put_off)
+
+
+async def insist(ask: Callable[..., Awaitable[T]], *what: Any, put_off: Callable[[], None] = lambda: None) -> T:
+    """As a client does: what is unavailable for a moment is asked again."""
+    while True:
+        try:
+            return await ask(*what)
+        except Unavailable:
+            put_off()
+            await asyncio.sleep(0.05)
 
 
 def slots_of(sold: list[Sold]) -> list[int]:
@@ -155,3 +165,71 @@ def test_nobody_loses_a_seat_when_a_replica_takes_over(replicated, database_url,
     check(world)
     assert crowd.put_off or fail is hand_over
     world.close()
+
+
+def test_a_renewal_that_died_with_its_master_still_keeps_its_seat(replicated, database_url):
+    """The replica that takes over has not heard of it, and would give the seat to the next."""
+    world = world_on(replicated, database_url)
+    sold = at_home(world, replicated, number=1)
+    master, replica = replicated.pair(1)
+
+    async def story(seats: Seats) -> None:
+        sat = [await acquire(seats, sold, number) for number in range(SEATS)]
+        with unheard_by(replica, master):
+            world.clock.ahead += LEASE - MOMENT
+            leases = [(await seats.heartbeat(each.session_id, each.lease)).lease for each in sat]
+            master.kill()
+        until(lambda: replica.is_master)
+        world.clock.ahead += 2 * MOMENT  # what the replica knows of has lapsed
+        await insist(seats.endings.expire_lapsed)
+        with pytest.raises(SeatsExhausted):
+            await insist(acquire, seats, sold, SEATS)
+        for each, lease in zip(sat, leases, strict=True):
+            await insist(seats.heartbeat, each.session_id, lease)
+
+    world.with_seats(story)
+    assert world.check_log(SEATS) == SEATS
+    world.close()
+
+
+def test_what_was_taken_away_stays_so_though_the_replica_has_not_heard_of_it(replicated, database_url):
+    world = world_on(replicated, database_url)
+    sold = at_home(world, replicated, number=2)
+    master, replica = replicated.pair(2)
+
+    async def story(seats: Seats) -> None:
+        sat = await acquire(seats, sold, 1)
+        with unheard_by(replica, master):
+            world.change(sold, lambda license, now: license.suspend(reason="unpaid", now=now))
+            await seats.loading.publish(sold.id)
+            await seats.release(sat.session_id, sat.lease)
+            master.kill()
+        until(lambda: replica.is_master)
+        with pytest.raises(LicenseSuspended):
+            await insist(acquire, seats, sold, 1)
+        with pytest.raises(SessionClosed):
+            await insist(seats.heartbeat, sat.session_id, sat.lease)
+
+    world.with_seats(story)
+    assert world.check_log(SEATS) == 0
+    world.close()
+
+
+def at_home(world: World, cluster: ValkeyCluster, number: int) -> Sold:
+    """A licence whose keys are with the master of that number."""
+    sold = world.sell(seats=SEATS)
+    while cluster.owner(slots_of([sold])[0]) is not cluster.masters[number]:
+        sold = world.sell(seats=SEATS)
+    return sold
+
+
+@contextmanager
+def unheard_by(replica: Node, master: Node) -> Iterator[None]:
+    """What the master is told meanwhile does not reach its replica."""
+    until(lambda: replica.ask("ROLE")[4] == master.ask("ROLE")[1])
+    replica.pause()
+    master.ask("CLIENT", "KILL", "TYPE", "replica")
+    try:
+        yield
+    finally:
+        replica.resume()
