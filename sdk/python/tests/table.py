@@ -76,9 +76,13 @@ class Table:
         while after > 0:
             self.clock.passes(min(after, 5.0))
             after -= 5.0
-            self.run(sitting.turn())
-        self.run(sitting.turn())
+            self._turn(sitting)
+        self._turn(sitting)
         return [f"{call.method} {call.path.rsplit('/', 1)[-1]}" for call in self.calls[said:]]
+
+    def _turn(self, sitting: Sitting) -> None:
+        self.run(sitting.turn())
+        sitting.tell()
 
     def run(self, flow: Flow[Any]) -> Any:
         return run(flow, self.send, self._pause)

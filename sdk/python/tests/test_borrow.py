@@ -235,3 +235,15 @@ def test_a_swapped_seat_is_another_machines(program, engine, told):
         assert moved.number == 1
     with pytest.raises(ValueError):
         seat.swap("short")
+
+
+def test_a_program_may_leave_when_it_is_told_that_it_borrowed(program, engine):
+    seats = []
+
+    def leave(status):
+        if status.state is State.BORROWED:
+            assert seats[0].release() is True
+
+    seats.append(program(on_change=leave).acquire())
+    seats[0].borrow(days=1)
+    assert seats[0].status.state is State.RELEASED and len(engine.open()) == 1

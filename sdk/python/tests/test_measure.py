@@ -18,12 +18,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), re
 def test_a_desktop_program_grows_by_less_than_15_mb(office, engine):
     figures = measure.measure(office.url, KEY, "coditect", repeats=1)
     assert 0 < figures["private_mb"] < figures["resident_mb"] < 15
-    assert 0 < figures["import_ms"] < figures["total_ms"] and 0 < figures["cpu_ms"]
+    assert 0 < figures["import_ms"] < figures["total_ms"] and figures["cpu_ms"] > 0
     assert engine.open() == []
-
-
-def test_even_a_program_with_nothing_in_it_grows_by_less_than_15_mb_of_its_own(office):
-    assert 0 < measure.measure(office.url, KEY, "coditect", host="bare", repeats=1)["private_mb"] < 15
 
 
 def test_the_figures_are_printed_one_line_for_each_kind_of_program(office):

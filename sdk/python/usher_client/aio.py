@@ -114,6 +114,7 @@ class AsyncSeat(SeatFacts):
     async def release(self, timeout: float = _PATIENCE) -> bool:
         """Gives the seat back and ends the task. As `Seat.release`; a cancelled caller does not stop it."""
         self._sitting.ask_to_leave()
+        self._sitting.tell()
         self._wake.set()
         self._ending = asyncio.ensure_future(self._end(timeout))
         return await asyncio.shield(self._ending)
@@ -123,6 +124,7 @@ class AsyncSeat(SeatFacts):
         how_long = borrowing.terms(days, until)
         async with self._turn:
             held, key = await _run(self._address, borrowing.borrow(self._sitting, how_long))
+        self._sitting.tell()
         return AsyncBorrowedSeat(self._address, self._sitting.talk, held, key, self._sitting)
 
     async def swap(
@@ -146,6 +148,7 @@ class AsyncSeat(SeatFacts):
                 await self._look()
         except asyncio.CancelledError:  # the loop ends and nobody released the seat
             self._sitting.ask_to_leave()
+            self._sitting.tell()
             await self._leave(_AT_EXIT)
             raise
 
@@ -156,6 +159,7 @@ class AsyncSeat(SeatFacts):
         try:
             async with self._turn:
                 await _run(self._address, self._sitting.turn())
+            self._sitting.tell()
         except Exception:
             log.exception("a heartbeat failed in this client; it is tried again")
 

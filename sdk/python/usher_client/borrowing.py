@@ -95,7 +95,6 @@ def borrow(sitting: Sitting, how_long: dict[str, str]) -> Flow[tuple[Held, str]]
         raise
     save(talk, new, key.private)
     sitting.seated(new)
-    sitting.tell()
     return new, key.private
 
 
@@ -187,6 +186,7 @@ class Borrowed:
         self._talk.forget()
         if self._sitting is not None:
             self._sitting.end(BorrowEnded())
+            self._sitting.tell()
 
 
 def save(talk: Conversation, held: Held, return_key: str | None) -> None:

@@ -111,6 +111,7 @@ class Seat(SeatFacts):
         if os.getpid() != self._process:
             return False
         self._sitting.ask_to_leave()
+        self._sitting.tell()
         self._wake.set()
         if threading.current_thread() is self._thread:  # from on_change: the thread gives it back when that returns
             return False
@@ -127,6 +128,7 @@ class Seat(SeatFacts):
         """
         how_long = borrowing.terms(days, until)
         held, key = self._with_turn(lambda: borrowing.borrow(self._sitting, how_long))
+        self._sitting.tell()
         return BorrowedSeat(self._address, self._sitting.talk, held, key, self._sitting)
 
     def swap(
@@ -158,6 +160,7 @@ class Seat(SeatFacts):
             try:
                 with self._turn:
                     _run(self._address, self._sitting.turn())
+                self._sitting.tell()
             except BaseException:  # of on_change too: sys.exit() there must not end the heartbeats
                 log.exception("a heartbeat failed in this client; it is tried again")
         self._leave(_PATIENCE)

@@ -73,8 +73,9 @@ _REFUSALS = (LicenseRefused, LicenseKeyInvalid, SeatsExhausted, SeatEvicted, Sea
 
 
 class Sitting:
-    """`turn` is called every `pause()` seconds, `borrow`, `swap` and `leave` when the program wants it: these one at a
-    time. Everything else may be asked at any time from any thread. `on_change` gets each new `Status`."""
+    """`turn` is called every `pause()` seconds; `swap`, `leave` and borrowing when the program wants it: these one at a
+    time, and `tell` after each, when no lock is held: `on_change`, which gets each new `Status`, may do anything.
+    Everything else may be asked at any time from any thread."""
 
     def __init__(
         self, talk: Conversation, held: Held, *, heard: bool, on_change: Callable[[Status], object] | None = None
@@ -163,7 +164,6 @@ class Sitting:
                 log.exception("a heartbeat failed in this client; it is tried again")
                 self._refused(Unavailable("A heartbeat failed in this client."))
             self._watch.jumped(0.0)  # an answer that took long is no sleep
-        self.tell()
 
     def _ask(self) -> Flow[None]:
         facts = self._facts
@@ -238,7 +238,6 @@ class Sitting:
     def end(self, error: UsherError) -> None:
         """The program itself ended what it had."""
         self._facts = self._facts._replace(refusal=error, alive=False, final=True)
-        self.tell()
 
     def ask_to_leave(self) -> None:
         """From now on there is no seat; Usher learns it from `leave`."""
@@ -246,7 +245,6 @@ class Sitting:
             self._left = True
             if not self.held.lease.borrowed:
                 self.talk.forget()
-            self.tell()
 
     def leave(self, patience: float) -> Flow[bool]:
         """Gives the seat back, once, however often it is called; a borrowed one stays borrowed. Whether Usher knows."""
