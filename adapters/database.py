@@ -19,11 +19,16 @@ AWAY = (
     psycopg.OperationalError,
     psycopg.errors.ReadOnlySqlTransaction,
     psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
 )
 """What Postgres raises when it is gone, is not the server that may be written to, or has given us up."""
-HOLD_BRIEFLY = "set idle_in_transaction_session_timeout = '2s'"
-"""A process that stands still inside a transaction keeps its locks, the log's among them: nobody could write until it
-goes on. For connections whose transactions are short."""
+HOLD_BRIEFLY = (
+    "set idle_in_transaction_session_timeout = '2s'; set tcp_keepalives_idle = 2;"
+    " set tcp_keepalives_interval = 1; set tcp_keepalives_count = 2"
+)
+"""A process that stands still inside a transaction, or whose machine is gone, keeps its locks, the log's among them:
+nobody could write until it goes on. For connections whose transactions are short."""
+_CLOSE_SOON = "; set transaction_timeout = '3s'"
 _CONNECTING = {
     "connect_timeout": "2",  # seconds for each host
     "target_session_attrs": "read-write",  # of several hosts the one that may be written to
@@ -37,6 +42,12 @@ _CONNECTING = {
 def address(url: str) -> str:
     """How every connection of ours is made: as `url` says, and where it is silent as suits servers that fail over."""
     return make_conninfo("", **{**_CONNECTING, **conninfo_to_dict(url)})
+
+
+def hold_briefly(server_version: int) -> str:
+    """For a connection that sends several statements without waiting for answers: one that stops among them is not
+    idle to PostgreSQL, and only from 17 on there is a limit for the whole of a transaction."""
+    return HOLD_BRIEFLY + _CLOSE_SOON if server_version >= 170_000 else HOLD_BRIEFLY
 
 
 class Database:

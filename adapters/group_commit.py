@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
-from adapters.database import AWAY, HOLD_BRIEFLY, Row, address
+from adapters.database import AWAY, Row, address, hold_briefly
 from adapters.event_codec import EventCodec
 from adapters.event_recorder import APPEND, MAX_BATCH, append_params
 from adapters.seat_claims import refused_claim
@@ -152,7 +152,7 @@ class GroupCommit:
             await self._disconnect()
         if self._connection is None:
             self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
-            await self._connection.execute(HOLD_BRIEFLY)
+            await self._connection.execute(hold_briefly(self._connection.info.server_version))
         return self._connection
 
     async def _disconnect(self) -> None:

@@ -26,13 +26,19 @@ log = structlog.get_logger()
 
 _POLL = 0.5
 """Seconds to wait at most when no notification arrives, and so to stop."""
-_HOLD_BRIEFLY = "set idle_in_transaction_session_timeout = '2s'"
-"""A process that stands still in the middle of a batch gives it up, and another takes over."""
+_HOLD_BRIEFLY = (
+    "set idle_in_transaction_session_timeout = '2s'; set tcp_keepalives_idle = 2;"
+    " set tcp_keepalives_interval = 1; set tcp_keepalives_count = 2"
+)
+_CLOSE_SOON = "; set transaction_timeout = '3s'"
+"""A process that stands still in the middle of a batch gives it up, and another takes over. PostgreSQL calls it idle
+only between two answers; for one that stops while it sends there is a limit of the whole transaction, from 17 on."""
 _AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,
     psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
 )
 """What Postgres raises when it is gone, is not the server that may be written to, or has given us up."""
 _LONGEST_PAUSE = 60.0
@@ -54,7 +60,7 @@ class Followers:
         while not stop.is_set():
             try:
                 with connect(self._url) as connection:
-                    connection.execute(_HOLD_BRIEFLY)
+                    _hold_briefly(connection)
                     register(connection, self._consumers)
                     connection.execute("listen usher_log")
                     is_away = False
@@ -142,6 +148,11 @@ def connect(url: str, *, schema: str | None = None) -> psycopg.Connection[Any]:
     if schema:
         connection.execute("select set_config('search_path', %s, false)", (f"{schema}, public",))
     return connection
+
+
+def _hold_briefly(connection: psycopg.Connection[Any]) -> None:
+    is_new = connection.info.server_version >= 170_000
+    connection.execute(_HOLD_BRIEFLY + _CLOSE_SOON if is_new else _HOLD_BRIEFLY)
 
 
 def take_batch(connection: psycopg.Connection[Any], reader: LogReader, consumer: Consumer, position: int) -> int:

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 LEADS = 7310868735423
 """The advisory lock of the one that leads; it falls with its connection."""
 _LET_GO = "set idle_session_timeout = '3s'"
-"""One that stands still leads no longer."""
+"""One that stands still, or whose machine is gone, leads no longer."""
 _TICK = 0.25
 
 
