@@ -59,6 +59,15 @@ class SeatClaims:
         )
         return {row["name"]: row["taken"] for row in found}
 
+    def near(self, license_id: UUID, claims: Iterable[Claim]) -> list[str]:
+        """Which of these limits may be reached: of the others not even as many slots were ever taken at once."""
+        limits = {each.name: each.most for each in claims}
+        found = self._database.fetch_all(
+            "select name, count(*) as slots from seat_claims where license_id = %s and name = any(%s) group by name",
+            (license_id, list(limits)),
+        )
+        return [row["name"] for row in found if row["slots"] >= limits[row["name"]]]
+
     def asleep(
         self, license_id: UUID, names: Sequence[str], lapsed: Sequence[int], *, besides: str
     ) -> dict[str, list[int]]:

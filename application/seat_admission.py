@@ -14,6 +14,7 @@ from domain.queue_ticket import QueueTicket
 from domain.rate import Allowance
 from domain.seat_access import OPEN_TO_ALL, Bidder, Claim, ClaimRefused, SeatAccess
 from domain.seat_line import SeatLine, Turn
+from domain.seat_policy import SeatGroup
 from domain.seat_pool import Bid, Proposal
 
 if TYPE_CHECKING:
@@ -147,18 +148,29 @@ class SeatAdmission:
     async def _taken(
         self, license_id: UUID, access: SeatAccess, bidder: Bidder, lapsed_of: LapsedOf
     ) -> tuple[dict[str, int], dict[str, list[int]]]:
-        """For each limit that this bidder is judged by, how many sessions of others count, and for each of his own the
+        """For each limit that may matter to this bidder, how many sessions of others count, and for each of his own the
         seats of those that have lapsed besides."""
-        own = {each.name for each in access.claims(bidder, None) if each.axis != "holder"}
-        groups = {f"group:{each.name}" for each in access.policy.groups if each.reserved or access.policy.queue}
-        if not own | groups:
+        own = [each for each in access.claims(bidder, None) if each.axis != "holder"]
+        others = [f"group:{each.name}" for each in access.policy.groups if _is_asked_about(each, access, bidder)]
+        if not own and not others:
             return {}, {}
         lapsed, holder = await lapsed_of(license_id), access.holder(bidder)
-        names = sorted(own | groups)
-        taken = await asyncio.to_thread(self._claims.taken, license_id, names, besides=holder, lapsed=lapsed)
-        if not (own and lapsed):
-            return taken, {}
-        return taken, await asyncio.to_thread(self._claims.asleep, license_id, sorted(own), lapsed, besides=holder)
+
+        def count() -> tuple[dict[str, int], dict[str, list[int]]]:
+            near = self._claims.near(license_id, own)
+            names = sorted({*near, *others})
+            taken = self._claims.taken(license_id, names, besides=holder, lapsed=lapsed) if names else {}
+            asleep = self._claims.asleep(license_id, near, lapsed, besides=holder) if near and lapsed else {}
+            return taken, asleep
+
+        return await asyncio.to_thread(count)
+
+
+def _is_asked_about(group: SeatGroup, access: SeatAccess, bidder: Bidder) -> bool:
+    """Whether it matters how many the group has, other than to its own limit."""
+    if access.policy.queue is not None:
+        return group.reserved > 0 or group.limit is not None
+    return group.reserved > 0 and group not in access.groups_of(bidder)
 
 
 def _is_full(claim: Claim, taken: Mapping[str, int], asleep: Mapping[str, Sequence[int]]) -> bool:

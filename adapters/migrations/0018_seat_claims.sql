@@ -34,21 +34,50 @@ returns boolean language sql stable as $$
                 or (claim.holder = new.holder and claim.held_until <= new.held_until)))
 $$;
 
--- Takes a free slot of a limit for a session; an exclusion_violation that names the limit when there is none.
+-- A slot of a limit that `new` may have; null when all are taken. Near the limit it looks at all of them, otherwise at a
+-- few: a group may have thousands of members, and whoever waits for the log waits for this.
+create function claimable_slot(new seat_claims, most integer, replaces uuid, at timestamptz)
+returns integer language plpgsql as $$
+declare
+    highest integer;
+    above integer;
+    found_slot integer;
+begin
+    select coalesce(max(slot), 0) into highest from seat_claims c
+    where c.license_id = new.license_id and c.name = new.name;
+    above := floor(random() * highest);
+    if new.held_until is null then
+        select few.slot into found_slot from (
+            select c.slot, may_take_over(c, new, replaces, at) as is_free from seat_claims c
+            where c.license_id = new.license_id and c.name = new.name and c.slot > above
+            order by c.slot limit 32
+        ) few
+        where few.is_free limit 1;
+        if found_slot <= most then return found_slot; end if;
+        if highest < most then return highest + 1; end if;
+    end if;
+    select min(c.slot) into found_slot from seat_claims c
+    where c.license_id = new.license_id and c.name = new.name and c.slot <= most and may_take_over(c, new, replaces, at);
+    if found_slot is not null then return found_slot; end if;
+    if highest < most then return highest + 1; end if;
+    select min(unused) into found_slot from generate_series(1, most) unused
+    where not exists (
+        select from seat_claims c where c.license_id = new.license_id and c.name = new.name and c.slot = unused);
+    return found_slot;
+end $$;
+
+-- Takes a free slot of a limit for a session; an exclusion_violation that names the limit when there is none. The first
+-- that is tried has the number of the seat: of two who sit down at once, neither waits for the other. Not when it is
+-- borrowed: the slots that its holder has kept are to be used again.
 create function claim_seat(new seat_claims, most integer, replaces uuid, at timestamptz)
 returns void language plpgsql as $$
 begin
     for attempt in 1 .. 100 loop
-        new.slot := 1;
-        if most > 1 then
-            select min(c.slot) into new.slot from seat_claims c
-            where c.license_id = new.license_id and c.name = new.name and may_take_over(c, new, replaces, at);
-            if new.slot is null then
-                select coalesce(max(c.slot), 0) + 1 into new.slot from seat_claims c
-                where c.license_id = new.license_id and c.name = new.name;
-            end if;
-        end if;
-        exit when new.slot > most;
+        new.slot := case
+            when most = 1 then 1
+            when attempt = 1 and new.seat <= most and new.held_until is null then new.seat
+            else claimable_slot(new, most, replaces, at) end;
+        exit when new.slot is null;
         insert into seat_claims as c values (new.*)
         on conflict (license_id, name, slot) do update
             set holder = excluded.holder, session_id = excluded.session_id, seat = excluded.seat,
