@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from adapters.queue_tickets import QueueTickets
 from domain.entitlements import Overage
 from domain.errors import Conflict, QueueNotOffered, TicketClosed
 from domain.license import License
 from domain.seat_access import SeatRules
 from domain.seat_policy import Leasing, QueueRules, SeatGroup
 from tests.application.seats.moments import MOMENT
-from tests.application.seats.queueing import RULES, Process, play, topics
+from tests.application.seats.queueing import RULES, Process, play, topics, until
 
 
 def closed_reason(refusal: pytest.ExceptionInfo[TicketClosed]) -> str:
@@ -92,6 +94,10 @@ def test_who_has_priority_waits_before_who_has_less_but_not_before_a_seat_that_i
         assert (await engine.ask(4)).is_ready
 
     play(world, sold, story)
+    query = "select state from stored_events where topic = 'queue_ticket.taken' order by notification_id"
+    states = [row["state"] for row in world.database.fetch_all(query)]
+    assert [state["priority"] for state in states] == [0, 0, 2, 5]
+    assert [state["groups"] for state in states] == [[], [], ["ops"], ["design"]]
 
 
 def test_a_ticket_that_nobody_asks_about_lets_the_next_one_in(world):
@@ -129,10 +135,10 @@ def test_a_seat_that_is_ready_and_not_taken_goes_to_the_next_one(world):
         assert not (await engine.ask(2)).is_ready
         world.clock.ahead += RULES.collect / 2 + MOMENT
         assert (await engine.ask(2))[:2] == (1, True)
+        assert await engine.axis_refused(1) == "queue"
         with pytest.raises(TicketClosed) as refusal:
             await engine.ask(1)
         assert closed_reason(refusal) == "lapsed"
-        assert await engine.axis_refused(1) == "queue"
         await engine.acquire(2)
 
     play(world, sold, story)
@@ -168,8 +174,12 @@ def test_a_lapsed_seat_is_ready_for_the_next_and_is_not_when_its_machine_comes_b
         assert (await engine.ask(1)).is_ready
         await engine.seats.heartbeat(sat.session_id, sat.lease)
         assert await engine.axis_refused(1) == "license"
-        assert (await engine.ask(1))[:2] == (1, False)
+        waiting = asyncio.create_task(engine.ask(1, wait=60))
+        tickets = QueueTickets(world.database)
+        await until(lambda: not tickets.find(engine.tickets[1].ticket_id).is_ready)
+        assert not waiting.done()
         world.clock.ahead += timedelta(minutes=6) + MOMENT
+        assert (await waiting)[:2] == (1, True)
         await engine.acquire(1)
 
     play(world, sold, story)
