@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,9 +11,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import uvicorn
 
 from adapters.bootstrap import Services
 from api.app import create_app
+from api.server import _Server
 from domain.organization import Organization
 from tests.api.shop import CATALOG
 from tests.api.test_seats import BASE, acquire, code, machine, play, release
@@ -231,3 +234,24 @@ async def _get_raw(app: Any, place: dict[str, Any], hung_up: asyncio.Event) -> N
     async def send(_: Any) -> None: ...
 
     await app(scope, receive, send)
+
+
+def test_a_process_that_is_asked_to_stop_answers_whoever_waits(services, key):
+    async def story(client: httpx.AsyncClient) -> None:
+        await acquire(client, key, 0)
+        place, watchers = (await take(client, key, 1)).json(), services.seat_queue._rounds._watchers
+        config = uvicorn.Config(create_app(services), lifespan="off", log_config=None, ws="none")
+        server = _Server(config, services)
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            async with httpx.AsyncClient(base_url=url, timeout=60) as desktop, asyncio.timeout(60):
+                waiting = asyncio.create_task(ask(desktop, place, wait=60))
+                while not watchers:
+                    await asyncio.sleep(0.01)
+                server.should_exit = True
+                answer = await waiting
+            await serving
+        assert (answer.status_code, answer.json()["state"]) == (200, "waiting")
+
+    play(services, story)
