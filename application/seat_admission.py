@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LapsedOf = Callable[[UUID], Awaitable[Sequence[int]]]
 """`SeatPool.lapsed_of`."""
 _REMEMBERED = 20_000
+_LISTED = 500_000
+"""Members in the lists of all remembered licences together: some 100 MB."""
 _NOBODYS_RULES = "?"
 
 
@@ -71,6 +73,7 @@ class SeatAdmission:
         self._tickets = tickets
         self._clock = clock
         self._known: OrderedDict[UUID, SeatAccess] = OrderedDict()
+        self._listed = 0
 
     def learn(self, entrant: Entrant, access: SeatAccess) -> int:
         """This is the licence's access. If the entrant was judged by this very one: raises the refusal, or answers the
@@ -79,10 +82,16 @@ class SeatAdmission:
             if entrant.refusal is not None:
                 raise entrant.refusal
             return entrant.asleep
-        self._known[entrant.bid.license_id] = access
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        self._remember(entrant.bid.license_id, access)
         return 0
+
+    def _remember(self, license_id: UUID, access: SeatAccess) -> None:
+        """What is forgotten the pool tells again."""
+        former = self._known.pop(license_id, OPEN_TO_ALL)
+        self._known[license_id] = access
+        self._listed += access.size - former.size
+        while len(self._known) > _REMEMBERED or (self._listed > _LISTED and len(self._known) > 1):
+            self._listed -= self._known.popitem(last=False)[1].size
 
     def bidder(self, license_id: UUID, machine: str, user: str) -> Bidder:
         return Bidder(machine, self._users.digest(license_id, user) if user else "")

@@ -84,6 +84,12 @@ class SeatAccess:
             return ""
         return hashlib.sha256(json.dumps(asdict(self), default=str, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def size(self) -> int:
+        """How many members its lists have together."""
+        rules = self.rules
+        return sum(map(len, rules.members.values())) + len(rules.include) + len(rules.exclude)
+
     def holder(self, bidder: Bidder) -> str:
         """Whose the seat is: the machine's, or the person's."""
         return bidder.user if self.policy.leasing is Leasing.USER else bidder.machine
