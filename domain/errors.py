@@ -254,7 +254,7 @@ _EXHAUSTED = {
     "group": "This group holds {limit} seats, as many as it may; wait for one.",
     "reserved": "The free seats of this licence are reserved for others; wait for another.",
     "queue": "Others wait for a seat of this licence; take a place in the queue.",
-    "borrowed": "{limit} seats of this licence are away, as many as may be; wait until one is back.",
+    "borrowed": "{limit} seats of this licence are lent, as many as may be; one counts until its time is over.",
 }
 
 
