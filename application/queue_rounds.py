@@ -164,8 +164,11 @@ class QueueRounds:
                 _answer(watcher, found.get(watcher.ticket_id), changes.get(watcher.ticket_id))
 
     async def _judge(self, license_id: UUID, line: Sequence[Waiting], policy: SeatPolicy) -> list[Judged]:
-        taken = await self.taken(license_id, [f"group:{group.name}" for group in policy.groups])
-        view = await self._view(license_id)
+        """The groups are counted only when there is a seat, and before the seats are: see above."""
+        counted = [f"group:{each.name}" for each in policy.groups if each.reserved or each.limit is not None]
+        view, taken = await self._view(license_id), dict[str, int]()
+        if counted and view.available > 0:
+            taken, view = await self.taken(license_id, counted), await self._view(license_id)
         if view.refusal is not None:
             Status(view.refusal.value).require_working()
         return list(judged(line, SeatLine(policy, taken), view.available))
