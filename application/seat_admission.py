@@ -127,7 +127,9 @@ class SeatAdmission:
         taken, asleep = await self._taken(license_id, access, bidder, lapsed_of)
         full = [each for each in access.claims(bidder, None) if _is_full(each, taken, asleep)]
         if full and not await asyncio.to_thread(self._claims.sitting_of, license_id, access.holder(bidder)):
-            return _to_be_cleared(full, taken, asleep), 0, 0, None
+            if reached := next((each for each in full if taken.get(each.name, 0) >= each.most), None):
+                raise _at_limit(reached, taken[reached.name], access)
+            return asleep[full[0].name][0], 0, 0, None
         line, turn = SeatLine(access.policy, taken), Turn()
         if access.policy.queue is not None:
             holder, now = access.holder(bidder), self._clock.now()
@@ -152,7 +154,7 @@ class SeatAdmission:
     def refused(self, entrant: Entrant, refusal: ClaimRefused, seats: int | None) -> SeatsExhausted:
         """A limit of the bidder's own was reached."""
         claim = next(each for each in entrant.access.claims(entrant.bidder, seats) if each.name == refusal.name)
-        return SeatsExhausted(limit=claim.most, used=claim.most, axis=claim.axis)
+        return _at_limit(claim, claim.most, entrant.access)
 
     async def _taken(
         self, license_id: UUID, access: SeatAccess, bidder: Bidder, lapsed_of: LapsedOf
@@ -186,9 +188,7 @@ def _is_full(claim: Claim, taken: Mapping[str, int], asleep: Mapping[str, Sequen
     return taken.get(claim.name, 0) + len(asleep.get(claim.name, ())) >= claim.most
 
 
-def _to_be_cleared(full: Sequence[Claim], taken: Mapping[str, int], asleep: Mapping[str, Sequence[int]]) -> int:
-    """The seat of somebody who sleeps and is counted by these limits; `SeatsExhausted` when one is full without."""
-    for each in full:
-        if taken.get(each.name, 0) >= each.most:
-            raise SeatsExhausted(limit=each.most, used=taken[each.name], axis=each.axis)
-    return asleep[full[0].name][0]
+def _at_limit(claim: Claim, used: int, access: SeatAccess) -> SeatsExhausted:
+    """Whoever waits for a seat of his group has a turn in the queue; his own seats only he gives back."""
+    may_wait = access.policy.queue is not None and claim.axis == "group"
+    return SeatsExhausted(limit=claim.most, used=used, axis=claim.axis, queue=may_wait)

@@ -139,6 +139,18 @@ def test_a_group_never_holds_more_than_its_limit(services, house):
     assert house.most_at_once("group:interns") == 2
 
 
+def test_who_meets_the_limit_of_a_group_is_told_of_the_queue_and_who_meets_his_own_is_not(services, house):
+    sold = house.sell(seats_per_user=1, groups={"interns": {"limit": 1}}, queue={})
+
+    async def story(client: httpx.AsyncClient) -> None:
+        await rule(house, sold, groups={"interns": {"users": ["ian", "ivo"]}})
+        await sit(client, sold, 1, "ian")
+        assert full(await ask(client, sold, 2, "ivo")) == {"limit": 1, "used": 1, "axis": "group", "queue": True}
+        assert full(await ask(client, sold, 3, "ian")) == {"limit": 1, "used": 1, "axis": "user"}
+
+    play(services, story)
+
+
 def test_one_user_holds_no_more_seats_than_the_plan_says_on_however_many_machines(services, house):
     sold = house.sell(seats_per_user=2)
 
