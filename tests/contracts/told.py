@@ -38,6 +38,10 @@ class Told:
         self._clock = clock
         self.license_id = uuid4()
 
+    @property
+    def ahead(self) -> timedelta:
+        return self._clock[0]
+
     def pass_time(self, by: timedelta) -> None:
         self._clock[0] += by
 
