@@ -17,9 +17,21 @@ from domain.errors import Unavailable
 from domain.license import Status
 from domain.rate import Rate
 from domain.seat import CloseReason
-from domain.seat_pool import Aside, Bid, LicenseFacts, PeriodOver, Proposal, Renewal, SeatState, Sitting, View
+from domain.seat_pool import (
+    Aside,
+    Bid,
+    LicenseFacts,
+    Outcome,
+    PeriodOver,
+    Proposal,
+    Renewal,
+    SeatState,
+    Sitting,
+    View,
+)
 
 _ATTEMPTS = 4
+_OVER = (Outcome.CLOSING, Outcome.SUSPENDED, Outcome.EXPIRED, Outcome.REVOKED)
 _NEVER = Period(REDIS, -1)
 
 T = TypeVar("T")
@@ -63,7 +75,10 @@ class SwitchingSeats:
         await self._ask(lambda pool: pool.withdraw(sitting))
 
     async def renew(self, sitting: Sitting, holder: str, rate: Rate | None) -> Renewal:
-        return await self._ask(lambda pool: pool.renew(sitting, holder, rate))
+        """That a session is over is said by the pool of that moment only: elsewhere it may have been renewed."""
+        return await self._ask(
+            lambda pool: pool.renew(sitting, holder, rate), surely=lambda renewal: renewal.outcome in _OVER
+        )
 
     async def set_aside(self, sittings: Sequence[Sitting], reason: CloseReason) -> list[Aside]:
         return await self._ask(lambda pool: pool.set_aside(sittings, reason))
@@ -85,7 +100,7 @@ class SwitchingSeats:
 
     async def learn(self, facts: LicenseFacts) -> None:
         """In the pool of a moment after it was told: one that begins later reads the facts from the log."""
-        await self._ask(lambda pool: pool.learn(facts), surely=True)
+        await self._ask(lambda pool: pool.learn(facts), surely=lambda _: True)
 
     async def epoch(self, license_id: UUID) -> str:
         return await self._ask(lambda pool: pool.epoch(license_id))
@@ -109,11 +124,12 @@ class SwitchingSeats:
             await self._postgres(period).tighten(license_id, status, limit)
         await self._ask(lambda pool: pool.tighten(license_id, status, limit))
 
-    async def _ask(self, act: Callable[[Pool], Awaitable[T]], *, surely: bool = False) -> T:
+    async def _ask(self, act: Callable[[Pool], Awaitable[T]], *, surely: Callable[[T], bool] = lambda _: False) -> T:
         """The answer of the pool that is used at that moment.
 
         That of Redis counts only while this process knows that it is: also a moment after, since we may have stood
-        still in between. Postgres looks itself. `surely`: also when another process has just moved on.
+        still in between. Postgres looks itself. An answer that is to be given `surely` counts only if no other process
+        has moved on.
         """
         for _ in range(_ATTEMPTS):
             period = self._periods.known or await self._periods.confirm()
@@ -127,7 +143,7 @@ class SwitchingSeats:
                     raise
                 await self._periods.doubt(period)
                 continue
-            if period.pool == POSTGRES or (not surely and self._periods.known == period):
+            if period.pool == POSTGRES or (not surely(answer) and self._periods.known == period):
                 return answer
             if await self._periods.confirm() == period:
                 return answer

@@ -58,11 +58,12 @@ begin
     if a.outcome in ('granted', 'seated') and not a.is_borrowed then
         s.generation := of_generation;
         s.reason := null;
-        s.lease_ends := a.moment + l.lease;
+        a.lease_ends := a.moment + l.lease;
+        s.lease_ends := greatest(s.lease_ends, a.lease_ends);  -- what was promised elsewhere (pool_merge) stays promised
         s.due_at := s.lease_ends + l.resume;
         perform pool_put(s);
     end if;
-    a.lease_ends := coalesce(s.lease_ends, a.moment + l.lease);
+    a.lease_ends := coalesce(a.lease_ends, s.lease_ends, a.moment + l.lease);
     a.seat_limit := l.seat_limit;
     select used, used > l.granted into a.used, a.is_overage from pool_licenses where license_id = bid.license_id;
     return a;
@@ -163,7 +164,8 @@ begin
         a.outcome := 'renewed';
         a.terms := l.terms;
         a.lease_ends := case when s.state = 'borrowed' then s.lease_ends else a.moment + l.lease end;
-        update pool_seats set state = 'recorded', former = null, lease_ends = a.lease_ends, due_at = a.lease_ends + l.resume
+        update pool_seats set state = 'recorded', former = null, lease_ends = greatest(lease_ends, a.lease_ends),
+            due_at = greatest(lease_ends, a.lease_ends) + l.resume
         where license_id = sitting.license_id and seat = sitting.seat and state <> 'borrowed';
     end if;
     return a;

@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="of the first round; any")
     parser.add_argument("--clients", type=int, default=300, help="machines that compete for 114 seats (300)")
     parser.add_argument("--settle", type=float, default=5.0, help="seconds after a fault in which calls may fail (5)")
-    parser.add_argument("--redis-within", type=float, help="seconds in which a fault of Redis alone may show as 503")
+    parser.add_argument("--redis-within", type=float, default=1.0, help="and in which one of Redis may show as 503 (1)")
     parser.add_argument("--keep", action="store_true", help="keep the history also when nothing is wrong")
     parser.add_argument("--without", nargs="*", default=(), choices=[*Fault], metavar="FAULT", help="left out")
     parser.add_argument("--check", type=Path, metavar="FILE", help="judge a history that was kept, and run nothing")

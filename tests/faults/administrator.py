@@ -20,11 +20,20 @@ class Administrator:
         self._machines = machines
 
     async def perform(self, plan: Plan) -> None:
-        """Every deed at its time; in the end each licence works and has its seats again."""
+        """Every deed at its time; each licence works and has its seats again afterwards, unless a call of which nobody
+        heard the end is late."""
         async with asyncio.TaskGroup() as deeds:
             for step in plan.steps:
                 if isinstance(step.what, Deed):
                     deeds.create_task(self._perform(step))
+
+    async def restore(self) -> None:
+        """When no call is under way any more: each licence works and has its seats."""
+        teller = Teller("administrator", sorted(self._counter.apis)[0])
+        for license, seats in LICENSES.items():
+            await self._insist(teller, Kind.REINSTATE, license)
+            await self._insist(teller, Kind.RESIZE, license, seats)
+        teller.voice.close()
 
     async def _perform(self, step: Step) -> None:
         await asyncio.sleep(max(0.0, step.at - self._counter.now()))

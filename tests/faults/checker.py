@@ -50,7 +50,7 @@ class Rules:
     """
 
     settle: float = 5.0
-    redis_within: float | None = None
+    redis_within: float | None = 1.0
 
 
 def violations(history: History, rules: Rules) -> list[Violation]:

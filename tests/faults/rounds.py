@@ -69,6 +69,7 @@ async def _run(place: Installation, plan: Plan, counter: Counter, round: Round, 
         await asyncio.gather(saboteur.perform(plan), administrator.perform(plan), asyncio.sleep(plan.seconds))
         round.ready_after = await _until_ready(counter, round)
         await asyncio.sleep(_CALM)
+        await administrator.restore()
     finally:
         for machine in machines:
             machine.stop()

@@ -203,7 +203,7 @@ def test_a_fault_of_redis_can_be_made_to_excuse_only_what_was_under_way_when_it_
     story = Story().fault("kill", target, 10, 20).unavailable(9.95).unavailable(10.8)
     assert story.broken(redis_within=1) == []
     assert story.unavailable(12).broken(redis_within=1) == ["answers"]
-    assert story.broken() == []
+    assert story.broken(redis_within=None) == []
 
 
 def test_a_call_that_its_client_dropped_needs_no_excuse():

@@ -2,19 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from pathlib import Path
+from secrets import token_hex
+from shutil import rmtree
+from tempfile import gettempdir
 
 import pytest
+from redis import Redis
 
-from application.seats import Seats
-from tests.seat_world import World, acquire
+from adapters.seat_periods import POSTGRES, REDIS, TRUST
+from adapters.server_process import own_folder
+from application.seats import Acquired, Seats
+from domain.errors import SeatsExhausted
+from tests.application.seats.moments import MOMENT
+from tests.seat_world import LEASE, acquire
+from tests.switching_world import NEVER, SwitchingWorld, Valkey
 
 
 @pytest.fixture
-def world(database_url: str, empty_redis_url: str) -> Iterator[World]:
-    world = World(database_url, empty_redis_url)
+def valkey() -> Iterator[Valkey]:
+    """One that the story may hurt."""
+    home = own_folder(Path(gettempdir()) / f"usher-{token_hex(4)}")  # a short path: it holds a socket
+    valkey = Valkey(home / "valkey", home, home / "log")
+    valkey.start()
+    yield valkey
+    valkey.process.stop()
+    rmtree(home)
+
+
+@pytest.fixture
+def world(database_url: str, valkey: Valkey) -> Iterator[SwitchingWorld]:
+    world = SwitchingWorld(database_url, valkey)
     yield world
     world.close()
+
+
+def test_a_redis_that_comes_back_with_what_it_knew_a_while_ago_takes_no_seat_away(world, valkey):
+    """Its leases are those of its last save: whoever renewed since looks as if he had lapsed."""
+    sold = world.sell(seats=1)
+
+    async def before(seats: Seats) -> Acquired:
+        ada = await acquire(seats, sold, 1)
+        with Redis.from_url(world.redis_url) as client:
+            client.save()
+        world.clock.ahead += LEASE - MOMENT
+        await seats.heartbeat(ada.session_id, ada.lease)
+        return ada
+
+    ada = world.with_seats(before)
+    valkey.kill()
+    valkey.start()
+    world.clock.ahead += 2 * MOMENT
+
+    async def afterwards(seats: Seats) -> None:
+        with pytest.raises(SeatsExhausted):
+            await acquire(seats, sold, 2)
+        await seats.heartbeat(ada.session_id, ada.lease)
+
+    world.with_seats(afterwards)
 
 
 def test_a_commit_over_a_connection_that_was_lost_while_it_was_idle_is_made_over_another(world):
@@ -28,3 +75,46 @@ def test_a_commit_over_a_connection_that_was_lost_while_it_was_idle_is_made_over
         assert (await acquire(seats, sold, 2)).new
 
     world.with_seats(story)
+
+
+def test_nobody_is_told_that_his_session_is_over_by_who_does_not_know_that_it_was_renewed_elsewhere(world):
+    sold = world.sell(seats=1)
+
+    async def story() -> None:
+        async with (
+            world.link_to_redis() as (link, url),
+            world.process(redis_url=url) as one,
+            world.process(every=NEVER) as late,
+        ):
+            session = await acquire(late.seats, sold, 1)
+            world.clock.ahead += LEASE + MOMENT
+            assert await late.seats._pool.lapsed(1)  # set aside in Redis, and the reaper dies
+            link.refuse()
+            await one.seats.heartbeat(session.session_id, session.lease)
+            assert (late.periods.known, world.mode) == ((REDIS, 0), (POSTGRES, 1))
+            await late.seats.heartbeat(session.session_id, session.lease)
+
+    asyncio.run(story())
+
+
+def test_a_renewal_in_postgres_takes_nothing_from_what_a_late_process_has_promised_in_redis(world):
+    sold = world.sell(seats=1)
+
+    async def story() -> None:
+        async with (
+            world.link_to_redis() as (link, url),
+            world.process(redis_url=url) as one,
+            world.process(every=NEVER) as late,
+        ):
+            session = await acquire(late.seats, sold, 1)
+            link.refuse()
+            await one.seats.heartbeat(session.session_id, session.lease)
+            world.clock.ahead += TRUST / 2
+            assert (late.periods.known, world.mode) == ((REDIS, 0), (POSTGRES, 1))
+            promised = await late.seats.heartbeat(session.session_id, session.lease)
+            world.clock.ahead += LEASE - TRUST / 2 + 5 * MOMENT
+            assert promised.expires_at > world.clock.now()
+            with pytest.raises(SeatsExhausted):
+                await acquire(one.seats, sold, 2)
+
+    asyncio.run(story())
