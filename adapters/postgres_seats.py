@@ -106,7 +106,9 @@ class PostgresSeats:
         asked = bid.license_id, bid.key_digest, holder, bid.session_id, bid.policy, bid.leave
         (
             (said, seat, version, of, recorded, former, limit, used, now, ends, terms, over, borrowed, access, *left),
-        ) = await self._ask(_PROPOSE, *asked, *_rate(rate, keys_of(bid.license_id).rate("acquires", holder)))
+        ) = await self._ask(
+            _PROPOSE, *asked, *_rate(rate, keys_of(bid.license_id).rate("acquires", holder_name(bid.caller)))
+        )
         return Proposal(
             outcome=Outcome(said),
             seat=seat or 0,

@@ -96,7 +96,15 @@ class RedisSeats:
         keys, holder = keys_of(bid.license_id), holder_name(bid.holder)
         answer = await self._line.run(
             _ACQUIRE,
-            (keys.license, keys.holders, keys.seats, keys.leases, keys.free, keys.due, keys.rate("acquires", holder)),
+            (
+                keys.license,
+                keys.holders,
+                keys.seats,
+                keys.leases,
+                keys.free,
+                keys.due,
+                keys.rate("acquires", holder_name(bid.caller)),
+            ),
             *self._now(),
             bid.session_id.hex,
             holder,

@@ -111,7 +111,7 @@ class SeatAdmission:
             return Entrant(nobodys, bidder, access, refusal=refusal)
         if asleep:
             return Entrant(nobodys, bidder, access, asleep=asleep)
-        bid = Bid(license_id, key_digest, access.holder(bidder), session_id, access.digest, reserved + waiting)
+        bid = Bid(license_id, key_digest, access.holder(bidder), session_id, access.digest, reserved + waiting, machine)
         return Entrant(bid, bidder, access, waiting, ticket)
 
     async def _admit(

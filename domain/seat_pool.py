@@ -116,7 +116,8 @@ class View(NamedTuple):
 
 
 class Bid(NamedTuple):
-    """Somebody wants a seat. `session_id` is the session's if a seat is free; `holder` is a digest.
+    """Somebody wants a seat. `session_id` is the session's if a seat is free; `holder` is a digest: the machine's, or a
+    person's, whose `machine` is named besides, since each machine has a rate of its own.
 
     `policy` is the digest of the `SeatAccess` by which the bidder was judged; `leave` is how many seats must stay
     available for others: without them the bid is EXHAUSTED.
@@ -128,6 +129,12 @@ class Bid(NamedTuple):
     session_id: UUID
     policy: str = ""
     leave: int = 0
+    machine: str = ""
+
+    @property
+    def caller(self) -> str:
+        """Whose calls are counted."""
+        return self.machine or self.holder
 
 
 class Proposal(NamedTuple):
@@ -222,7 +229,7 @@ class SeatState(NamedTuple):
 
 
 class PeriodOver(Exception):
-    """Seats are kept in another pool by now: what was asked, or was to be stored on this pool's word, did not happen."""
+    """Seats are kept in another pool by now: what was asked of this one, or stored on its word, did not happen."""
 
 
 class Verdict(StrEnum):

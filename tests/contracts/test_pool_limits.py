@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from uuid import uuid4
 
 from adapters.redis_seats import HOLD
+from domain.lease import fingerprint_digest
 from domain.license import Status
 from domain.rate import Rate
 from domain.seat import CloseReason
-from domain.seat_pool import Outcome
-from tests.contracts.told import LEASE, MOMENT, Told
+from domain.seat_pool import Bid, Outcome
+from tests.contracts.told import KEY, LEASE, MOMENT, Told
 
 
 def test_a_tightened_licence_refuses_until_the_facts_come(tell):
@@ -152,5 +154,21 @@ def test_a_hundred_bidders_for_ten_seats_get_ten_different_ones(tell):
         granted = [each.seat for each in answers if each.outcome is Outcome.GRANTED]
         assert sorted(granted) == list(range(1, 11))
         assert {each.used for each in answers if each.outcome is Outcome.EXHAUSTED} == {10}
+
+    tell(story)
+
+
+def test_each_machine_of_a_person_has_a_rate_of_its_own(tell):
+    async def story(told: Told) -> None:
+        await told.know()
+        once, person = Rate(1, timedelta(minutes=1)), fingerprint_digest("a person")
+
+        async def ask(machine: str) -> Outcome:
+            bid = Bid(told.license_id, KEY, person, uuid4(), machine=fingerprint_digest(machine))
+            return (await told.pool.propose(bid, once)).outcome
+
+        assert await ask("desk") is Outcome.GRANTED
+        assert await ask("desk") is Outcome.LIMITED
+        assert await ask("laptop") is Outcome.SEATED
 
     tell(story)

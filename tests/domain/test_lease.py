@@ -27,14 +27,16 @@ CLAIMS = LeaseClaims(
 )
 
 
+CLAIMED = ["sid", "lic", "seat", "fp", "ver", "iat", "exp", "grace", "product", "features"]
+
+
 def as_json(**changes: Any) -> dict[str, Any]:
     said: dict[str, Any] = json.loads(json.dumps(asdict(CLAIMS), default=str))
     return said | changes
 
 
 def test_the_claims_have_the_names_of_the_contract() -> None:
-    names = ["sid", "lic", "seat", "fp", "ver", "iat", "exp", "grace", "product", "features"]
-    assert list(as_json()) == names
+    assert list(as_json()) == [*CLAIMED, "bor"]
 
 
 def test_what_was_said_is_read_again() -> None:
@@ -45,7 +47,14 @@ def test_a_claim_of_a_newer_version_is_passed_over() -> None:
     assert LeaseClaims.stated(as_json(color="blue")) == CLAIMS
 
 
-@pytest.mark.parametrize("name", list(as_json()))
+def test_a_lease_that_does_not_say_so_is_not_borrowed() -> None:
+    said = as_json(bor=True)
+    assert LeaseClaims.stated(said).bor
+    del said["bor"]
+    assert not LeaseClaims.stated(said).bor
+
+
+@pytest.mark.parametrize("name", CLAIMED)
 def test_no_claim_may_be_missing(name: str) -> None:
     said = as_json()
     del said[name]
