@@ -65,7 +65,7 @@ def installation(*, durable: bool = True) -> Iterator[Installation]:
             migrate(settings.database_url)
             services = build(settings)
             try:
-                yield Installation(settings, services, servers, _vendor(services))
+                yield Installation(settings, services, servers, vendor(services))
             finally:
                 services.close()
     finally:
@@ -83,7 +83,8 @@ def _settings(home: Path) -> Settings:
     )
 
 
-def _vendor(services: Services) -> Organization:
+def vendor(services: Services) -> Organization:
+    """With a catalogue on sale, and one organization that licences are issued to."""
     now = services.clock.now()
     services.signing.ensure(now)
     services.catalog.apply(services.catalog.read((ROOT / "docs" / "catalogs" / "coditect.yaml").read_bytes()))

@@ -14,6 +14,7 @@ from scripts.benchmarks.log_reading import follower, verify
 from scripts.benchmarks.log_writing import group_commit
 from scripts.benchmarks.memory import memory
 from scripts.benchmarks.pools import seats
+from scripts.benchmarks.scale_out import standby
 
 Benchmark = Callable[[Installation, Effort], Iterator[Figure]]
 
@@ -31,7 +32,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "servers": servers,
     "seats": seats,
     "million": million,
+    "standby": standby,
 }
-_ONLY_NAMED = ("servers", "seats", "million")
+_ONLY_NAMED = ("servers", "seats", "million", "standby")
 DEFAULT = tuple(name for name in BENCHMARKS if name not in _ONLY_NAMED)
 """What runs when nothing is named: all that does not take long, and the ground under it."""
