@@ -286,9 +286,7 @@ class Services(Infrastructure):
 
     @cached_property
     def verification(self) -> Verification:
-        compare = partial(
-            compare_read_models, required(self.settings.database_url), self.codec.to_domain_event, read_models()
-        )
+        compare = partial(compare_read_models, self.database.url, self.codec.to_domain_event, read_models())
         records = VerificationRecords(self.database)
         return Verification(LogScan(self.database), self.codec, compare, records, self.clock)
 

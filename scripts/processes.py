@@ -64,7 +64,7 @@ def prepare(settings: Settings, progress: Progress = lambda position, last: None
 def check_schema(database_url: str) -> None:
     """Raises `NotMigrated`, or `SchemaTooNew` for a database of a newer version."""
     advice = "run `usher migrate` first"
-    with psycopg.connect(database_url, autocommit=True, connect_timeout=3) as connection:
+    with psycopg.connect(database_url, autocommit=True) as connection:
         try:
             lacking = missing(connection)
         except psycopg.errors.UndefinedTable:
@@ -96,7 +96,7 @@ def _wait_for_database(services: Services, stop: threading.Event) -> None:
     is_said = False
     while not stop.is_set():
         with suppress(psycopg.OperationalError):
-            return psycopg.connect(services.database.url, connect_timeout=3).close()
+            return psycopg.connect(services.database.url).close()
         if not is_said:
             log.warning("process.waits_for_database")
             is_said = True

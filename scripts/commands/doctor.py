@@ -108,8 +108,10 @@ def _check(name: str, look: Callable[[], str]) -> Check:
 def _postgres(settings: Settings) -> str:
     import psycopg
 
+    from adapters.database import address
+
     try:
-        with psycopg.connect(settings.database_url or "", connect_timeout=3) as connection:
+        with psycopg.connect(address(settings.database_url or "")) as connection:
             return f"PostgreSQL {connection.info.server_version // 10000} answers"
     except psycopg.OperationalError as error:
         said = " ".join(str(error).split())
@@ -143,11 +145,12 @@ def _reaches(url: str, setting: str) -> str:
 
 
 def _schema(settings: Settings) -> str:
+    from adapters.database import address
     from adapters.migrate import SchemaTooNew
     from scripts.processes import NotMigrated, check_schema
 
     try:
-        check_schema(settings.database_url or "")
+        check_schema(address(settings.database_url or ""))
     except NotMigrated as error:
         raise Wrong(str(error).partition(":")[0], "run `usher migrate`") from None
     except SchemaTooNew as error:
