@@ -65,7 +65,7 @@ class ClusterClient:
 Client = redis.Redis | ClusterClient
 
 
-def client_of(url: str, timeout: float = 0.5) -> Client:
+def client_of(url: str, timeout: float = 0.3) -> Client:
     """For sync callers, any thread; connects when it is first needed. `timeout` in seconds. Raises `AWAY`, then."""
     if is_cluster(url):
         return ClusterClient(url, timeout)

@@ -71,6 +71,11 @@ class SeatPeriods:
         seen = self._watch.seen
         return seen[0] if seen and _now() - seen[1] <= self._seconds else None
 
+    @property
+    def is_without_redis(self) -> bool:
+        """Whether seats are known to be kept in Postgres."""
+        return (known := self.known) is not None and known.pool == POSTGRES
+
     async def confirm(self) -> Period:
         """The period at a moment after this call. Raises `Unavailable` when nobody can say."""
         return await self._ask(self._watch.look)

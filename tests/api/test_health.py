@@ -115,7 +115,7 @@ def test_without_redis_it_is_ready_as_soon_as_seats_are_kept_in_postgres(redis_i
         "status": "degraded",
         "checks": {
             "postgres": "ok",
-            "redis": "away, seats are kept in PostgreSQL",
+            "redis": "not used: seats are kept in PostgreSQL",
             "followers": "ok",
             "workers": "ok",
         },
