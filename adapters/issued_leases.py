@@ -19,13 +19,18 @@ class IssuedLeases:
 
     def __init__(self, places: int = PLACES) -> None:
         self._key = os.urandom(32)
-        self._mask = places - 1
-        self._macs = bytearray(places * _SIZE)
+        self._places = places
+        self._macs = bytearray()  # made with the first lease: most processes sign none
 
     def add(self, lease: bytes) -> None:
+        if not self._macs:
+            self._macs = bytearray(self._places * _SIZE)
         mac = self._mac(lease)
         at = self._place(mac)
         self._macs[at : at + _SIZE] = mac
+
+    def clear(self) -> None:
+        self._macs = bytearray()
 
     def __contains__(self, lease: bytes) -> bool:
         mac = self._mac(lease)
@@ -36,4 +41,4 @@ class IssuedLeases:
         return blake2b(lease, digest_size=_SIZE, key=self._key).digest()
 
     def _place(self, mac: bytes) -> int:
-        return (int.from_bytes(mac[:4], "big") & self._mask) * _SIZE
+        return int.from_bytes(mac[:4], "big") % self._places * _SIZE

@@ -83,6 +83,7 @@ class SigningKeys:
         self._closing.set()
         self._look_now.set()
         self._thread.join(timeout=5)
+        self._issued.clear()
 
     # --- the life of a key ---
 
