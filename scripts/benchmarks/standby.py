@@ -38,6 +38,7 @@ class Postgres(EmbeddedPostgres):
             connection.execute("set default_transaction_read_only = off")
             connection.execute(f"alter system set {name} = '{value}'".encode())
             connection.execute("select pg_reload_conf()")
+        until(lambda: self.ask(f"show {name}") == value)
 
     def copy_from(self, other: Postgres) -> None:
         """Becomes the standby of a running server, with a copy of all that it has."""

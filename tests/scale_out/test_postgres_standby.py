@@ -115,13 +115,13 @@ async def failing_over(pair: PostgresPair, clients: Clients) -> tuple[float, set
     crowd = [clients.come_and_go() for _ in range(12)] + [clients.post_webhooks() for _ in range(4)]
     load = asyncio.gather(*crowd)
     seat = await clients.acquire()
-    await asyncio.sleep(2)
+    await asyncio.sleep(1.5)
     told = await asyncio.to_thread(silence, pair, clients)
     assert (await clients.heartbeat(seat)).status_code == 200
     await asyncio.to_thread(pair.fail_over)
     promoted_at, untold = time.monotonic(), await asyncio.to_thread(written_on, pair.standby, told)
     assert (await clients.heartbeat(seat)).status_code == 200
-    await asyncio.sleep(2.5)
+    await asyncio.sleep(1.5)
     clients.is_over.set()
     await load
     await clients.release(seat)
