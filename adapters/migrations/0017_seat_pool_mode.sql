@@ -37,7 +37,7 @@ begin
 end $$;
 
 -- Begins the next period if `expected` still is the one; answers whether it did. Back to Redis only when nobody has
--- missed it for a while: 3 s, twice as long each time that it was not good for a minute, at most a minute.
+-- missed it for a while: 3 s, twice as long each time that it was not good for a minute, at most 12 s.
 create function move_seat_pool(expected bigint, to_pool text) returns boolean
 language plpgsql set lock_timeout = '2s' as $$
 declare
@@ -48,7 +48,7 @@ begin
     if m.generation <> expected or m.pool = to_pool then return false; end if;
     if to_pool = 'redis' and clock_timestamp() < m.missed_at + m.steady then return false; end if;
     if to_pool = 'postgres' then
-        m.steady := case when clock_timestamp() < m.since + interval '1 min' then least(m.steady * 2, interval '1 min')
+        m.steady := case when clock_timestamp() < m.since + interval '1 min' then least(m.steady * 2, interval '12 s')
             else interval '3 s' end;
         m.missed_at := clock_timestamp();
     end if;
