@@ -81,6 +81,15 @@ def answers(port: int, path: str = "/health/live") -> bool:
         return False
 
 
+def readiness(port: int) -> tuple[int, str]:
+    """What the API says of the engine; 0 while it does not listen."""
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5)
+    except httpx.HTTPError:
+        return 0, ""
+    return answer.status_code, answer.json()["status"]
+
+
 @pytest.fixture
 def own_servers(tmp_path) -> Iterator[EmbeddedServers]:
     """Servers that this test may take away."""
@@ -96,13 +105,13 @@ def test_together_they_are_an_engine_that_outlives_its_servers_and_ends_in_good_
     prepare(settings)
     for kind in ("api", *WORKERS):
         started.start(kind, **settings.as_environment())
-    until(lambda: answers(port, "/health/ready"))
+    until(lambda: readiness(port) == (200, "ok"))
 
-    for server in (own_servers._valkey, own_servers._postgres):
+    for server, without in ((own_servers._valkey, (200, "degraded")), (own_servers._postgres, (503, "unavailable"))):
         server.process.stop()
-        until(lambda: not answers(port, "/health/ready"))
+        until(lambda expected=without: readiness(port) == expected)
         server.start()
-        until(lambda: answers(port, "/health/ready"))
+        until(lambda: readiness(port) == (200, "ok"))
 
     assert {kind for kind, process in started.running.items() if process.poll() is None} == {"api", *WORKERS}
     assert started.stop() == dict.fromkeys(("api", *WORKERS), 0)
