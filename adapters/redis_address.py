@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import NamedTuple, Self
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
 CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
 SCHEMES = ("redis", "rediss", "unix", *CLUSTER_SCHEMES)
@@ -35,23 +35,26 @@ class ClusterUrl:
 
     def __init__(self, url: str) -> None:
         """Raises ValueError, with what is wrong."""
-        self._parts: SplitResult = urlsplit(url)
-        self._account, at, hosts = self._parts.netloc.rpartition("@")
+        # Not by urllib: it takes several hosts, one of them in brackets, for a broken one.
+        self._scheme, _, rest = url.partition("://")
+        rest, _, self._query = rest.partition("?")
+        places, _, database = rest.partition("/")
+        self._account, at, hosts = places.rpartition("@")
         self._account += at
         self.seeds = tuple(Address.parse(each.strip()) for each in hosts.split(","))
         if not all(seed.host for seed in self.seeds):
             raise ValueError("a host is missing")
-        if self._parts.path.strip("/") not in ("", "0"):
+        if database.strip("/") not in ("", "0"):
             raise ValueError("a cluster has the database 0 only")
 
     @property
     def is_secure(self) -> bool:
-        return self._parts.scheme.startswith("rediss")
+        return self._scheme.startswith("rediss")
 
     def of(self, node: Address) -> str:
         """The URL of one node."""
-        query = f"?{self._parts.query}" if self._parts.query else ""
-        return f"{self._parts.scheme.removesuffix('+cluster')}://{self._account}{node}{query}"
+        query = f"?{self._query}" if self._query else ""
+        return f"{self._scheme.removesuffix('+cluster')}://{self._account}{node}{query}"
 
     @property
     def account(self) -> tuple[str | None, str | None]:

@@ -55,6 +55,7 @@ def create_yardstick() -> FastAPI:
             expires_at=_ENDS,
             heartbeat_interval=300,
             seats=SeatsAnswer(limit=1000, used=1),
+            overage=False,
         )
 
     @app.delete("/api/v1/licenses/sessions/{session_id}", status_code=204)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from stand_in import KEY
 
 import measure
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is measured on Linux")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is measured on Linux"),
+    pytest.mark.skipif(find_spec("tkinter") is None, reason="the program measured is a desktop program, with Tk"),
+]
 
 
 def test_a_desktop_program_grows_by_less_than_15_mb(office, engine):
