@@ -121,8 +121,9 @@ def _event_of(line: str) -> str:
 
 
 def _rounds(rounds: Sequence[Round]) -> Iterator[Sequence[object]]:
-    yield "seed", "calls", "sessions", "ready after", "filled after", "events", "kept"
+    """`ready` and `in Redis`: seconds after the last fault; `filled`: seconds that it took to fill every licence."""
+    yield "seed", "calls", "sessions", "ready", "filled", "in Redis", "events", "kept"
     for round in rounds:
-        ready, filled = f"{round.ready_after:.1f} s", f"{round.filled_after:.1f} s"
-        figures = len(round.history.calls), len(round.history.opened), ready, filled, round.verified.get("events", "?")
-        yield round.plan.seed, *figures, "yes" if round.is_kept else "NO"
+        seconds = (f"{each:.1f} s" for each in (round.ready_after, round.filled_after, round.back_after))
+        counts = len(round.history.calls), len(round.history.opened)
+        yield round.plan.seed, *counts, *seconds, round.verified.get("events", "?"), "yes" if round.is_kept else "NO"
