@@ -26,7 +26,8 @@ from usher_client.flow import Call
 
 HOME = Path(__file__).parents[1]
 START = f"""
-import os, sys, threading
+import os, signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have put the tests behind: then it is ignored
 from usher_client import LicenseClient
 url, directory = sys.argv[1:]
 client = LicenseClient(url, "{KEY}", product="coditect", fingerprint="fingerprint-of-ada", state_dir=directory)
