@@ -18,6 +18,7 @@ from adapters.yaml_tree import Flaw, Node, read_tree
 from adapters.yaml_values import (
     Convert,
     Reading,
+    Unread,
     Wrong,
     boolean,
     duration,
@@ -32,9 +33,11 @@ from adapters.yaml_values import (
     text,
     word,
 )
-from domain.catalog import CatalogFile, PlanEntry, ProductEntry, refusal
+from domain.catalog import CatalogFile, MeterEntry, PlanEntry, ProductEntry, refusal
 from domain.durations import CalendarTerm
-from domain.entitlements import UNLIMITED, Entitlements, Feature, Limit, LimitPeriod, Overage, RateLimit, RatePeriod
+from domain.entitlements import Entitlements, Feature, Overage, RateLimit, RatePeriod
+from domain.limit import UNLIMITED, Anchor, Each, Limit, LimitPeriod, OnUpgrade
+from domain.meter import Aggregation, MeterTerms
 from domain.money import CURRENCIES, Money
 from domain.plan import Interval, PlanTerms, Price
 from domain.problems import Problem
@@ -74,8 +77,9 @@ class _Plain(yaml.SafeDumper):
 
 
 def _file(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {"version": _version, "products": _products, "plans": _plans}
-    return reading.record(lambda version, **entries: CatalogFile(**entries), node, fields, *fields)
+    fields: dict[str, Convert] = {"version": _version, "products": _products, "meters": _meters, "plans": _plans}
+    make = lambda version, **entries: CatalogFile(**entries)  # noqa: E731
+    return reading.record(make, node, fields, "version", "products", "plans")
 
 
 def _products(reading: Reading, node: Node) -> Any:
@@ -83,8 +87,35 @@ def _products(reading: Reading, node: Node) -> Any:
 
 
 def _product(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {"code": text, "name": text, "license_key_prefix": text}
-    return reading.record(ProductEntry, node, fields, *fields)
+    fields: dict[str, Convert] = {
+        "code": text,
+        "name": text,
+        "license_key_prefix": text,
+        "free_plan": text,
+        "anonymous_plan": text,
+    }
+    return reading.record(ProductEntry, node, fields, "code", "name", "license_key_prefix")
+
+
+def _meters(reading: Reading, node: Node) -> Any:
+    return reading.all(_meter, items_of(node))
+
+
+def _meter(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {
+        "code": text,
+        "name": text,
+        "aggregation": partial(word, Aggregation),
+        "unit": text,
+        "decimals": integer,
+        "dimensions": _names,
+        "counts": text,
+    }
+    return reading.record(lambda code, **terms: MeterEntry(code, MeterTerms(**terms)), node, fields, "code", "name")
+
+
+def _names(reading: Reading, node: Node) -> Any:
+    return reading.all(text, items_of(node))
 
 
 def _plans(reading: Reading, node: Node) -> Any:
@@ -140,6 +171,7 @@ def _entitlements(reading: Reading, node: Node) -> Any:
         "features": _features,
         "limits": _limits,
         "rate_limits": _rate_limits,
+        "late_usage": duration,
         **_SEAT_POLICY,
     }
     return reading.record(_entitled, node, fields, "seats")
@@ -161,17 +193,27 @@ def _feature(reading: Reading, node: Node) -> Feature:
 
 
 def _limits(reading: Reading, node: Node) -> Any:
-    return reading.all(_limit, entries_of(node).values())
+    """A meter has one limit, or a list of them."""
+    found = reading.all(_limits_on, entries_of(node).values())
+    return found if isinstance(found, Unread) else tuple(limit for limits in found for limit in limits)
 
 
-def _limit(reading: Reading, node: Node) -> Any:
+def _limits_on(reading: Reading, node: Node) -> Any:
+    several = items_of(node) if isinstance(node.value, list) else [node]
+    return reading.all(partial(_limit, node.name), several)
+
+
+def _limit(meter: str, reading: Reading, node: Node) -> Any:
     fields: dict[str, Convert] = {
         "amount": _limit_amount,
         "per": partial(word, LimitPeriod),
         "warn_at": share,
         "hard": boolean,
+        "each": partial(word, Each),
+        "anchor": partial(word, Anchor),
+        "on_upgrade": partial(word, OnUpgrade),
     }
-    return reading.record(partial(Limit, node.name), node, fields, "amount", "per")
+    return reading.record(partial(Limit, meter), node, fields, "amount", "per")
 
 
 def _rate_limits(reading: Reading, node: Node) -> Any:

@@ -6,21 +6,29 @@ Every field is written, also where it is the default, so a document means the sa
 from __future__ import annotations
 
 from domain.catalog import CatalogFile, ProductEntry
-from domain.documents import Document, entitlements_document, price_document
+from domain.documents import Document, entitlements_document, meter_document, price_document
 from domain.plan import PlanTerms
 
 
 def catalog_document(file: CatalogFile) -> Document:
     """What `adapters.catalog_file.read` reads back to an equal `CatalogFile`."""
+    meters = [{"code": meter.code, **meter_document(meter.terms)} for meter in file.meters]
     return {
         "version": 1,
         "products": [product_document(product) for product in file.products],
+        **({"meters": meters} if meters else {}),
         "plans": [plan_document(plan.code, plan.product, plan.terms) for plan in file.plans],
     }
 
 
 def product_document(product: ProductEntry) -> Document:
-    return {"code": product.code, "name": product.name, "license_key_prefix": product.license_key_prefix}
+    return {
+        "code": product.code,
+        "name": product.name,
+        "license_key_prefix": product.license_key_prefix,
+        "free_plan": product.free_plan,
+        "anonymous_plan": product.anonymous_plan,
+    }
 
 
 def plan_document(code: str, product: str, terms: PlanTerms) -> Document:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
+from domain.counting import check_zone
+from domain.problems import refuse
 
 
 class Organization(Aggregate):
@@ -20,6 +22,7 @@ class Organization(Aggregate):
     if TYPE_CHECKING:
         adopted_from: tuple[str, str] | None  # the provider and its customer
         merged_into: UUID | None
+        time_zone: str  # whose days and months limits follow
 
     @classmethod
     def register(cls, *, id: UUID, now: datetime) -> Organization:
@@ -40,12 +43,19 @@ class Organization(Aggregate):
         if self.merged_into is None and into != self.id:
             self.record(self.Merged, now=now, into=into)
 
+    def set_time_zone(self, time_zone: str, *, now: datetime) -> None:
+        """A name of the IANA database, e.g. `Europe/Berlin`; `InvalidRequest` for another."""
+        refuse(check_zone("time_zone", time_zone))
+        if time_zone != self.time_zone:
+            self.record(self.TimeZoneSet, now=now, time_zone=time_zone)
+
     class Registered(Created):
         TOPIC = "organization.registered"
 
         def apply(self, organization: Organization) -> None:
             organization.adopted_from = None
             organization.merged_into = None
+            organization.time_zone = "UTC"
 
     class Adopted(Created):
         TOPIC = "organization.adopted"
@@ -55,6 +65,7 @@ class Organization(Aggregate):
         def apply(self, organization: Organization) -> None:
             organization.adopted_from = (self.provider, self.customer)
             organization.merged_into = None
+            organization.time_zone = "UTC"
 
     class Merged(Aggregate.Event):
         TOPIC = "organization.merged"
@@ -65,3 +76,10 @@ class Organization(Aggregate):
 
     class Renamed(Aggregate.Event):
         TOPIC = "organization.renamed"
+
+    class TimeZoneSet(Aggregate.Event):
+        TOPIC = "organization.time_zone_set"
+        time_zone: str
+
+        def apply(self, organization: Organization) -> None:
+            organization.time_zone = self.time_zone

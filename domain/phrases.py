@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from domain.billing_account import Basis
@@ -11,6 +12,7 @@ from domain.entitlements import Entitlements
 from domain.invoice import Invoice
 from domain.license import License
 from domain.license_terms import Terms
+from domain.meter import Aggregation, MeterTerms
 from domain.money import Money
 from domain.plan import Interval, PlanTerms, Price
 from domain.price_book import PriceBook
@@ -27,6 +29,20 @@ def when(moment: datetime) -> str:
     return f"{moment.day} {moment:%B %Y %H:%M} UTC"
 
 
+_AGGREGATIONS = {
+    Aggregation.SUM: "its quantities add up",
+    Aggregation.COUNT: "its records are counted",
+    Aggregation.MAX: "its highest quantity counts",
+    Aggregation.LAST: "its latest quantity counts",
+}
+
+
+def measured(terms: MeterTerms) -> str:
+    """How a meter adds up."""
+    how = _AGGREGATIONS.get(terms.aggregation) or f"the distinct values of {terms.counts} are counted"
+    return f"{terms.name}, {how}"
+
+
 def until(end: datetime | None) -> str:
     return f"until {when(end)}" if end else "without an end"
 
@@ -38,6 +54,10 @@ def short(id: UUID) -> str:
 
 def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def quantity(used: Decimal) -> str:
+    return f"{used.normalize():,f}"
 
 
 _REASONS = {"canceled": "its subscription was cancelled"}

@@ -28,6 +28,8 @@ class Product(Aggregate):
         code: str
         name: str
         license_key_prefix: str
+        free_plan: str | None  # of organizations without a licence that works
+        anonymous_plan: str | None  # of subjects that are nobody's
 
     @classmethod
     def register(cls, *, code: str, name: str, license_key_prefix: str, now: datetime) -> Product:
@@ -59,6 +61,11 @@ class Product(Aggregate):
         if license_key_prefix != self.license_key_prefix:
             self.record(self.PrefixChanged, now=now, license_key_prefix=license_key_prefix)
 
+    def set_default_plans(self, *, free_plan: str | None, anonymous_plan: str | None, now: datetime) -> None:
+        """Plans of this product that need no purchase."""
+        if (free_plan, anonymous_plan) != (self.free_plan, self.anonymous_plan):
+            self.record(self.DefaultPlansSet, now=now, free_plan=free_plan, anonymous_plan=anonymous_plan)
+
     class Registered(Created):
         TOPIC = "product.registered"
         code: str
@@ -69,6 +76,7 @@ class Product(Aggregate):
             product.code = self.code
             product.name = self.name
             product.license_key_prefix = self.license_key_prefix
+            product.free_plan = product.anonymous_plan = None
 
     class Renamed(Aggregate.Event):
         TOPIC = "product.renamed"
@@ -83,3 +91,12 @@ class Product(Aggregate):
 
         def apply(self, product: Product) -> None:
             product.license_key_prefix = self.license_key_prefix
+
+    class DefaultPlansSet(Aggregate.Event):
+        TOPIC = "product.default_plans_set"
+        free_plan: str | None
+        anonymous_plan: str | None
+
+        def apply(self, product: Product) -> None:
+            product.free_plan = self.free_plan
+            product.anonymous_plan = self.anonymous_plan

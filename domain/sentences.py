@@ -14,15 +14,18 @@ from domain.api_key import ApiKey
 from domain.billing_account import BillingAccount
 from domain.invoice import Invoice
 from domain.license import License
+from domain.meter import Meter
 from domain.organization import Organization
 from domain.plan import Plan
 from domain.price_book import PriceBook
 from domain.product import Product
 from domain.provider_event import ProviderEvent
 from domain.queue_ticket import QueueTicket
+from domain.quota import Quota
 from domain.seat import Seat
 from domain.seat_denial import SeatDenial
 from domain.subscription import Subscription
+from domain.usage_subject import UsageSubject
 from domain.user import PasswordProof, User
 
 
@@ -52,6 +55,7 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     ),
     Organization.Merged: lambda e: f"The organization became one with organization {say.short(e.into)}",
     Organization.Renamed: lambda _: "The organization's name was changed",
+    Organization.TimeZoneSet: lambda e: f"The organization's days and months are those of {e.time_zone} now",
     ApiKey.Issued: lambda e: (
         f"API key {e.prefix}… of {'the organization' if e.organization_id else 'the vendor'}"
         f" was issued for {say.listed(e.scopes)}"
@@ -64,12 +68,30 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     ),
     Product.Renamed: lambda e: f"The product is called {e.name} now",
     Product.PrefixChanged: lambda e: f"New licence keys of the product begin with {e.license_key_prefix}",
+    Product.DefaultPlansSet: lambda e: (
+        f"Without a purchase organizations have plan {e.free_plan or 'none'} of the product, and subjects that are"
+        f" nobody's plan {e.anonymous_plan or 'none'}"
+    ),
+    Meter.Defined: lambda e: f"Meter {e.code} was defined: {say.measured(e.terms)}",
+    Meter.Revised: lambda e: f"The meter is defined anew: {say.measured(e.terms)}",
     Plan.Published: lambda e: f"Plan {e.code} of product {e.product} was published: {say.offer(e.terms)}",
     Plan.VersionPublished: lambda e: f"Version {e.number} of the plan was published: {say.offer(e.terms)}",
     Plan.Withdrawn: lambda _: "The plan was taken off sale; running subscriptions keep it",
     Plan.Returned: lambda _: "The plan is on sale again under the terms it had",
     PriceBook.Opened: lambda _: "The price book was opened",
     PriceBook.Revised: say.revised,
+    # usage and limits
+    Quota.Opened: lambda e: (
+        f"Something came up about {e.meter}, limited each {e.per}, in the period from"
+        f" {say.when(e.period_start) if e.period_start else 'the beginning'}"
+    ),
+    Quota.Granted: lambda e: f"The vendor granted {e.amount:,} more for this period{say.because(e.reason)}",
+    Quota.Reset: lambda e: f"The vendor set {say.quantity(e.used)} used back to none{say.because(e.reason)}",
+    Quota.Warned: lambda e: f"Of {e.limit:,} {say.quantity(e.used)} are used: time for a warning",
+    Quota.Reached: lambda e: (
+        f"Of {e.limit:,} {say.quantity(e.used)} are used: {'no more is allowed' if e.hard else 'the limit is reached'}"
+    ),
+    UsageSubject.Claimed: lambda e: f"What the subject uses is organization {say.short(e.organization_id)}'s",
     # licences and seats
     License.Issued: lambda e: f"Licence {e.key.hint} was issued: {say.granted(e.terms)}, {say.until(e.expires_at)}",
     License.GraceOpened: lambda e: f"{say.trouble(e.payment)}; the licence works {say.until(e.payment.until)}",

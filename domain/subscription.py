@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
+from domain.counting import continues
 from domain.provider_facts import DisputeOutcome, Seen
 from domain.provider_facts import SubscriptionStatus as Status
 
@@ -62,6 +63,7 @@ class Subscription(Aggregate):
         last_paid_at: datetime | None
         refunds: dict[UUID, datetime]
         disputes: dict[str, Dispute]
+        anchors: tuple[datetime, ...]  # the beginning of each run of periods: the first, and where it was moved
 
     @classmethod
     def start(
@@ -174,6 +176,7 @@ class Subscription(Aggregate):
             subscription.last_paid_at = None
             subscription.refunds = {}
             subscription.disputes = {}
+            subscription.anchors = (self.terms.period_start,)
 
     class Entitled(Aggregate.Event):
         TOPIC = "subscription.entitled"
@@ -201,6 +204,8 @@ class Subscription(Aggregate):
         period_end: datetime
 
         def apply(self, subscription: Subscription) -> None:
+            if not continues(subscription.anchors[-1], self.period_start, self.period_end):
+                subscription.anchors = (*subscription.anchors, self.period_start)
             subscription.terms = replace(subscription.terms, period_start=self.period_start, period_end=self.period_end)
 
     class TrialSet(Aggregate.Event):

@@ -1,10 +1,10 @@
-"""Reading the log in order: batches of recorded events, decoded once for all who follow."""
+"""Reading a log in order: batches of recorded events, decoded once for all who follow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import psycopg
@@ -88,3 +88,30 @@ def head(connection: psycopg.Connection[Any]) -> int:
     found.execute("select coalesce(max(notification_id), 0) from stored_events")
     (position,) = found.fetchone() or (0,)
     return int(position)
+
+
+class Reader(Protocol):
+    """Reads batches of a log: what comes after a position, in order, none beyond `until`."""
+
+    def read(self, connection: psycopg.Connection[Any], after: int, until: int | None = None) -> Sequence[Any]: ...
+
+    def forget(self) -> None: ...
+
+
+class Log(NamedTuple):
+    """What can be followed: the channel that tells of more, where its end is, and how it is read. A follower that is
+    `far` behind shows what is too old."""
+
+    channel: str
+    head: Callable[[psycopg.Connection[Any]], int]
+    reader: Callable[[Decode], Reader]
+    far: int
+
+
+EVENTS = Log("usher_log", head, LogReader, far=5_000)
+
+
+def log_of(follower: Any) -> Log:
+    """Which log it follows; the events when it does not say."""
+    log: Log = getattr(follower, "log", EVENTS)
+    return log

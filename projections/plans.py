@@ -75,7 +75,7 @@ def _prefix(recorded: Recorded) -> Iterable[Statement]:
 
 class Plans(ReadModel):
     name = "plans"
-    version = 2
+    version = 3
     tables = ("products", "plans", "plan_versions")
     ddl = """
         create table products (

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import tuple_row
 
-from projections.log import head
+from projections.log import EVENTS, Log, log_of
 from projections.read_model import Follower, ReadModel
 
 _PATIENCE = 0.5
@@ -77,8 +77,9 @@ def lock(connection: psycopg.Connection[Any], read_model: ReadModel) -> Place:
 def status(connection: psycopg.Connection[Any], consumers: Sequence[Follower]) -> list[dict[str, Any]]:
     """For each follower its name, position, the log's position, lag (events), error and since when, last move, and
     whether its tables have to be built again."""
-    known, log_position = places(connection, [consumer.name for consumer in consumers]), head(connection)
-    return [_status(connection, consumer, known.get(consumer.name), log_position) for consumer in consumers]
+    known = places(connection, [consumer.name for consumer in consumers])
+    heads = {log: log.head(connection) for log in {log_of(consumer) for consumer in consumers}}
+    return [_status(connection, consumer, known.get(consumer.name), heads[log_of(consumer)]) for consumer in consumers]
 
 
 def _status(
@@ -110,13 +111,13 @@ def is_stale(consumer: Follower, digest: str) -> bool:
     return isinstance(consumer, ReadModel) and consumer.digest != digest
 
 
-def position_of(connection: psycopg.Connection[Any], name: str) -> int:
-    """Up to which position of the log a read model speaks (the header `X-Log-Position`).
+def position_of(connection: psycopg.Connection[Any], name: str, log: Log = EVENTS) -> int:
+    """Up to which position of its log a read model speaks (the header `X-Log-Position`).
 
     Waits a moment for one that is behind: whoever was answered by a command finds its effect in the next list. Not for
     one that has stopped, or that nobody moves.
     """
-    wanted, patience = head(connection), _PATIENCE
+    wanted, patience = log.head(connection), _PATIENCE
     while True:
         place = places(connection, [name]).get(name)
         position = place.position if place else 0
