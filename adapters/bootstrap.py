@@ -8,10 +8,11 @@ from functools import cached_property, partial
 from typing import Any
 
 from adapters import catalog_file
+from adapters.bootstrap_usage import UsageServices
 from adapters.emails.kinds import license_file_name
 from adapters.event_recorder import EventRecorder
 from adapters.group_commit import GroupCommit
-from adapters.infrastructure import Infrastructure, required
+from adapters.infrastructure import required
 from adapters.license_file import build_license_file
 from adapters.log_scan import LogScan
 from adapters.notice_post import NoticePost
@@ -65,7 +66,7 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(Infrastructure):
+class Services(UsageServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)
@@ -94,6 +95,7 @@ class Services(Infrastructure):
                 lambda _, organization_id: [self.session_callers.erase(organization_id)],
                 lambda _, organization_id: [self.machine_names.erase(organization_id)],
                 lambda _, organization_id: [self.seat_rule_names.erase(organization_id)],
+                lambda _, organization_id: [self.subject_names.erase(organization_id)],
             ],
         )
 

@@ -171,7 +171,7 @@ class Infrastructure:
 
     async def aclose(self) -> None:
         """Closes what belongs to the event loop."""
-        for name in ("seat_denials", "group_commit", "redis_line", "postgres_line"):
+        for name in ("seat_denials", "group_commit", "usage_log", "redis_line", "postgres_line"):
             if name in vars(self):
                 await vars(self)[name].close()
 

@@ -42,6 +42,13 @@ class KeyIndex:
     def with_id(self, key_id: UUID) -> KnownKey | None:
         return _key(self._database.fetch_one(f"select {_COLUMNS} from api_keys where key_id = %s", (key_id,)))
 
+    def owners_of(self, key_ids: Sequence[UUID]) -> dict[UUID, UUID | None]:
+        """Key → its organization, None for the vendor's; also of keys that are revoked."""
+        found = self._database.fetch_all(
+            "select key_id, organization_id from api_keys where key_id = any(%s)", (list(key_ids),)
+        )
+        return {row["key_id"]: row["organization_id"] for row in found}
+
     def live(
         self, *, organization_id: UUID | None, after: tuple[datetime, UUID] | None, limit: int
     ) -> Sequence[KnownKey]:

@@ -13,6 +13,7 @@ from projections.provider_events import ProviderEvents
 from projections.read_model import ReadModel
 from projections.seats import Seats
 from projections.subscriptions import Subscriptions
+from projections.usage import Usage
 
 READ_MODELS: tuple[type[ReadModel], ...] = (
     Licenses,
@@ -25,6 +26,7 @@ READ_MODELS: tuple[type[ReadModel], ...] = (
     Deadlines,
     Overview,
     AuditIndex,
+    Usage,
 )
 
 

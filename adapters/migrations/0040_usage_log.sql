@@ -76,6 +76,7 @@ create type given_usage as (
     quantity    numeric,
     at          timestamptz,
     subject     uuid,
+    name        text,          -- of the subject; null when it is known
     counted     uuid,
     key_id      uuid,
     dimensions  text,
@@ -100,7 +101,7 @@ begin
     perform keep_usage_partition();
     return query
     with asked as materialized (
-        select g.request, g.key, g.digest, g.id, g.reservation, g.ordinal,
+        select g.request, g.key, g.digest, g.id, g.name, g.reservation, g.ordinal,
             i.position as known_at, r.position as voids,
             coalesce(r.account_id, c.organization_id, g.account_id) as account_id,
             coalesce(r.meter, g.meter) as meter, coalesce(r.quantity, g.quantity) as quantity,
@@ -113,7 +114,7 @@ begin
                 when exists (select from usage_records v where v.voids = r.position) then 'void'
                 when r.at < g.earliest then 'late' end as refusal
         from unnest(given) with ordinality as g (request, account_id, key, digest, id, meter, quantity, at, subject,
-                counted, key_id, dimensions, reservation, voids, earliest, ordinal)
+                name, counted, key_id, dimensions, reservation, voids, earliest, ordinal)
             left join usage_ids i on i.key = g.key
             left join usage_claims c on c.account_id = g.account_id
             left join usage_ids t on t.key = g.voids
@@ -136,6 +137,10 @@ begin
         insert into usage_heads (account_id, position)
         select account_id, max(position) from placed where is_new group by account_id
         on conflict (account_id) do update set position = excluded.position
+    ), named as (
+        insert into usage_subjects (account_id, subject, name)
+        select distinct on (account_id, subject) account_id, subject, name from placed
+        where is_new and name is not null on conflict do nothing
     ), made_good as (
         delete from quota_reservations r using placed p
         where p.is_new and r.reservation = p.reservation and r.account_id = p.account_id and r.meter = p.meter

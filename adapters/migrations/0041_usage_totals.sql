@@ -115,7 +115,7 @@ end $$;
 
 -- The level of each subject (axis 'total': of all) just before a moment: its latest record by time, then by position.
 create function usage_levels_at(accounts uuid[], of_meter text, of_axis text, of_value text, before timestamptz)
-returns table (account_id uuid, subject text, at timestamptz, "position" bigint, quantity numeric)
+returns table (subject text, at timestamptz, "position" bigint, quantity numeric)
 language plpgsql stable as $$
 #variable_conflict use_column
 declare
@@ -123,7 +123,7 @@ declare
 begin
     return query
     with candidates as (
-        select s.account_id, s.value as subject, b.latest_at as at, b.latest_position as position, b.latest as quantity
+        select s.value as subject, b.latest_at as at, b.latest_position as position, b.latest as quantity
         from usage_series s cross join lateral (
             select * from usage_buckets b
             where b.series = s.series and b.width = 'q' and b.start < reach.q_to and reach.q_from < reach.q_to
@@ -133,10 +133,10 @@ begin
         where s.account_id = any(accounts) and s.meter = of_meter and s.axis = 'subject'
             and (of_axis = 'total' or s.value = of_value)
         union all
-        select e.account_id, coalesce(e.subject::text, ''), e.at, e.position, e.quantity
+        select coalesce(e.subject::text, ''), e.at, e.position, e.quantity
         from usage_edges(accounts, of_meter, of_axis, of_value, '-infinity', before, reach) e
         where e.voids is null and not exists (select from usage_records v where v.voids = e.position)
     )
-    select distinct on (c.account_id, c.subject) c.account_id, c.subject, c.at, c.position, c.quantity
-    from candidates c order by c.account_id, c.subject, c.at desc, c.position desc;
+    select distinct on (c.subject) c.subject, c.at, c.position, c.quantity
+    from candidates c order by c.subject, c.at desc, c.position desc;
 end $$;

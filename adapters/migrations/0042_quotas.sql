@@ -33,8 +33,7 @@ begin
             when l.kind = 'unique' then (select count(*) from
                 usage_values_in(accounts, l.meter, l.axis, l.value, l.since, l.before) v where v = l.tag::uuid)
             when l.kind = 'last' then coalesce((select v.quantity from
-                usage_levels_at(accounts, l.meter, l.axis, l.value, l.before) v
-                where v.account_id = of_account and v.subject = l.tag), 0)
+                usage_levels_at(accounts, l.meter, l.axis, l.value, l.before) v where v.subject = l.tag), 0)
             else 0 end,
         coalesce((select h.position from usage_heads h where h.account_id = of_account), 0)
     from unnest(lines) with ordinality as l (counter, meter, kind, axis, value, since, before, quota, tag, quantity,
@@ -98,10 +97,12 @@ declare
     s record;
     held numeric;
     added numeric;
+    is_repeated boolean;     -- because the answer was lost: what was promised is not promised twice
 begin
     perform pg_advisory_xact_lock(hashtextextended('quota/' || of_account, 0));
     a.moment := pool_moment(of_generation, ahead);
     delete from quota_reservations where account_id = of_account and lapses_at <= a.moment;
+    is_repeated := exists (select from quota_reservations r where r.account_id = of_account and r.reservation = reserve);
     a.exceeded := '{}'; a.used := '{}'; a.granted := '{}'; a.held := '{}'; a.rates := '{}';
     for s in select * from quota_standing(of_account, accounts, lines) loop
         l := lines[s.ordinal];
@@ -110,13 +111,13 @@ begin
         added := case l.kind when 'max' then l.quantity - s.used when 'last' then l.quantity - s.tagged
             when 'unique' then l.quantity * (1 - s.tagged) else l.quantity end;
         a.used := a.used || s.used; a.granted := a.granted || s.granted; a.held := a.held || held;
-        a.exceeded := a.exceeded || (added > 0 and l.hard
+        a.exceeded := a.exceeded || (not is_repeated and added > 0 and l.hard
             and s.used + held + added > coalesce(l.amount, 'infinity') + s.granted);
     end loop;
     select coalesce(array_agg(
         quota_rate_after(of_account, row(r.name, r.units, r.most, r.per)::quota_rate, a.moment) order by ordinal), '{}') into a.rates
-    from unnest(rates) with ordinality r (name, units, most, per, ordinal);
-    if true = any(a.exceeded) or exists (select from unnest(a.rates) r where r.next_in > interval '0') then return a; end if;
+    from unnest(rates) with ordinality r (name, units, most, per, ordinal) where not is_repeated;
+    if is_repeated or true = any(a.exceeded) or exists (select from unnest(a.rates) r where r.next_in > interval '0') then return a; end if;
     insert into quota_rates (account_id, name, paid_off) select of_account, r.name, r.paid_off from unnest(a.rates) r
     on conflict (account_id, name) do update set paid_off = excluded.paid_off;
     if reserve is not null then
@@ -130,17 +131,10 @@ begin
     return a;
 end $$;
 
--- Gives back what was promised; of one meter only, when it is named.
-create function quota_release(of_account uuid, of_reservations uuid[], meters text[]) returns bigint
-language plpgsql as $$
-declare
-    gone bigint;
+create function quota_release(of_account uuid, of_reservation uuid) returns boolean language plpgsql as $$
 begin
-    delete from quota_reservations r using unnest(of_reservations, meters) as given (reservation, meter)
-    where r.account_id = of_account and r.reservation = given.reservation
-        and (given.meter is null or r.meter = given.meter);
-    get diagnostics gone = row_count;
-    return gone;
+    delete from quota_reservations where account_id = of_account and reservation = of_reservation;
+    return found;
 end $$;
 
 -- Whose licences and subjects: found in the log itself, so that nobody waits for a read model (adapters/rights_log.py).
