@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from adapters.infrastructure import Infrastructure, required
 from adapters.postgres_line import PostgresLine
 from adapters.quota_totals import QuotaTotals
+from adapters.redis_cluster import line_to
 from adapters.redis_line import RedisLine
 from adapters.rights_log import RightsLog
 from adapters.subject_digests import SubjectDigests, SubjectNames
 from adapters.switching_quotas import SwitchingQuotas
 from adapters.usage_log import UsageLog
+from adapters.usage_ranges import UsageRanges
 from adapters.usage_records import UsageRecords
 from application.offer import Offer
+from application.quota_admin import QuotaAdmin
+from application.quota_watch import QuotaWatch
+from application.quota_work import QuotaWork
 from application.quotas import Quotas
 from application.rights_book import RightsBook
 from application.usage_accounts import UsageAccounts
 from application.usage_intake import UsageIntake
+from application.usage_subjects import UsageSubjects
+from projections.quota_tellers import QuotaHeads, QuotaRights, QuotaWarnings
 
 if TYPE_CHECKING:
     from application.catalog import Catalog
@@ -87,6 +96,41 @@ class UsageServices(Infrastructure):
             self.subject_names,
             self.clock,
         )
+
+    @cached_property
+    def quota_work(self) -> QuotaWork:
+        """For threads and followers."""
+        return QuotaWork(self.store, self._open_quotas)
+
+    @cached_property
+    def quota_admin(self) -> QuotaAdmin:
+        return QuotaAdmin(self.store, self.rights_book, self.quota_totals, self.quota_work, self.clock)
+
+    @cached_property
+    def quota_watch(self) -> QuotaWatch:
+        return QuotaWatch(self.store, self.rights_book, self.quota_totals, self.clock)
+
+    @cached_property
+    def usage_subjects(self) -> UsageSubjects:
+        return UsageSubjects(self.store, self.rights_log, self.subject_digests, self.quota_work, self.clock)
+
+    def quota_tellers(self) -> list[QuotaHeads | QuotaRights]:
+        """Followers of both logs that keep the quota pool and the warnings up to date."""
+        ranges, work = UsageRanges(self.database), self.quota_work
+        return [
+            QuotaRights(work.changed),
+            QuotaHeads(lambda after, until: work.behind(ranges.heads(after, until))),
+            QuotaWarnings(lambda after, until: self.quota_watch.look(ranges.touched(after, until))),
+        ]
+
+    @asynccontextmanager
+    async def _open_quotas(self) -> AsyncIterator[Quotas]:
+        redis, postgres = line_to(required(self.settings.redis_url)), PostgresLine(self.database.url)
+        try:
+            yield self._quotas(redis, postgres)
+        finally:
+            await redis.close()
+            await postgres.close()
 
     def _quotas(self, redis: RedisLine, postgres: PostgresLine) -> Quotas:
         pool = SwitchingQuotas(self.seat_periods, redis, postgres, self.quota_totals, lambda: self.clock.offset)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -55,12 +54,10 @@ class RightsBook:
         """As they were last read here, without asking Postgres."""
         return self._known.get(account_id)
 
-    async def fresh(self, account_id: UUID) -> KnownRights:
-        """As they are known here while they hold, else from the log."""
+    def remembered(self, account_id: UUID) -> KnownRights:
+        """As they are known here while they hold, else from the log; may ask Postgres."""
         known = self._known.get(self.owner(account_id))
-        if known is None or known.holds_until <= self._clock.now():
-            known = await asyncio.to_thread(self.read, account_id)
-        return known
+        return self.read(account_id) if known is None or known.holds_until <= self._clock.now() else known
 
     def read(self, account_id: UUID, epoch: str = "") -> KnownRights:
         """From the log; asks Postgres: call it from a thread. An id that is no organization's is a subject's; of one

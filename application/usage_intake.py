@@ -119,7 +119,8 @@ class UsageIntake:
             for one, account_id in zip(told, accounts, strict=True)
             if one.voids is not None or (one.at is not None and one.at < now - _RECENT)
         }
-        rights = await asyncio.gather(*(self._rights.fresh(account_id) for account_id in late))
+        reading = (asyncio.to_thread(self._rights.remembered, account_id) for account_id in late)
+        rights = await asyncio.gather(*reading)
         return {account_id: known.rights.late_usage for account_id, known in zip(late, rights, strict=True)}
 
     async def _judge(self, placed: Sequence[Placed], request: _Request) -> None:

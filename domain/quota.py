@@ -16,7 +16,7 @@ from domain.problems import check_range, refuse
 
 class QuotaFacts(TypedDict):
     """Which limit. `account_id` is the organization, or a subject that is nobody's (`organization_id` None); `of` is
-    the subject or the key that is limited, '' when all count together."""
+    the subject or the key that is limited, '' when all count together. `product` and `plan` say who limits."""
 
     account_id: UUID
     organization_id: UUID | None
@@ -25,6 +25,8 @@ class QuotaFacts(TypedDict):
     per: LimitPeriod
     each: Each
     of: str
+    product: str
+    plan: str
     period_start: datetime | None
     period_end: datetime | None
 
@@ -39,6 +41,9 @@ class Quota(Aggregate):
         organization_id: UUID | None
         meter: str
         aggregation: Aggregation
+        per: LimitPeriod
+        product: str
+        plan: str
         period_end: datetime | None
         granted: int
         forgiven: Decimal
@@ -83,6 +88,8 @@ class Quota(Aggregate):
         per: LimitPeriod
         each: Each
         of: str
+        product: str
+        plan: str
         period_start: datetime | None
         period_end: datetime | None
 
@@ -91,6 +98,8 @@ class Quota(Aggregate):
             quota.organization_id = self.organization_id
             quota.meter = self.meter
             quota.aggregation = self.aggregation
+            quota.per = self.per
+            quota.product, quota.plan = self.product, self.plan
             quota.period_end = self.period_end
             quota.granted = 0
             quota.forgiven = Decimal(0)

@@ -97,7 +97,9 @@ class UsageWorld:
     def told(self, organization_id: UUID | None, meter: str = "calls", quantity: Any = 1, **facts: Any) -> Told:
         """A record with an id of its own."""
         id = facts.pop("id", None) or f"r{next(self._ids)}"
-        return Told(id, meter, None if quantity is None else Decimal(str(quantity)), organization_id=organization_id, **facts)
+        return Told(
+            id, meter, None if quantity is None else Decimal(str(quantity)), organization_id=organization_id, **facts
+        )
 
     def record(self, *told: Told, caller: Caller = VENDOR) -> Taken:
         return self.run(self.services.usage_intake.record(told, caller))
@@ -107,7 +109,13 @@ class UsageWorld:
         return self.record(self.told(organization_id, meter, quantity, **facts))
 
     def check(
-        self, account_id: UUID, quantity: Any = 1, meter: str = "calls", *, reserve: timedelta | None = None, **facts: Any
+        self,
+        account_id: UUID,
+        quantity: Any = 1,
+        meter: str = "calls",
+        *,
+        reserve: timedelta | None = None,
+        **facts: Any,
     ) -> Verdict:
         return self.check_all(account_id, [Wanted(meter, Decimal(str(quantity)), **facts)], reserve=reserve)
 
@@ -122,7 +130,9 @@ class UsageWorld:
     def follow(self) -> None:
         """The read models take everything that there is."""
         with connect(self.settings.database_url or "") as connection:
-            Followers(self.settings.database_url or "", self.services.codec.to_domain_event, read_models()).catch_up(connection)
+            Followers(self.settings.database_url or "", self.services.codec.to_domain_event, read_models()).catch_up(
+                connection
+            )
             failed = connection.execute("select name, error from follower_positions where error is not null").fetchall()
         assert failed == []
 

@@ -60,10 +60,11 @@ def standing(services: Services) -> list[dict[str, Any]]:
     from projections.all import read_models
     from projections.dispatcher import Dispatcher
     from projections.positions import status as status_of
+    from projections.quota_tellers import QUOTA_TELLERS
     from projections.seat_limits import SeatLimits
 
     with services.database.connection() as connection:
-        found = status_of(connection, [*read_models(), SeatLimits, Dispatcher])
+        found = status_of(connection, [*read_models(), SeatLimits, Dispatcher, *QUOTA_TELLERS])
     return [{**row, "state": _state(row)} for row in found]
 
 
