@@ -105,7 +105,7 @@ class Services(UsageServices):
 
     @cached_property
     def organizations(self) -> Organizations:
-        return Organizations(self.store, self.personal_data)
+        return Organizations(self.store, self.personal_data, self.rights_log)
 
     @cached_property
     def api_keys(self) -> ApiKeys:

@@ -41,6 +41,11 @@ class UsageServices(Infrastructure):
         store: Store
         catalog: Catalog
 
+    @property
+    def upgrade_url(self) -> str:
+        """Where a customer who reached a limit gets more."""
+        return self.settings.upgrade_url or f"{self.settings.public_url}/api/v1/plans"
+
     @cached_property
     def rights_log(self) -> RightsLog:
         return RightsLog(self.database)

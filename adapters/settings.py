@@ -46,6 +46,12 @@ SETTINGS = (
     Setting(
         "PUBLIC_URL", "how the world reaches the API; used in links", "http://HOST:PORT", "https://usher.example.com"
     ),
+    Setting(
+        "UPGRADE_URL",
+        "where a customer who reached a limit gets more",
+        "the price list of the API",
+        "https://example.com/pricing",
+    ),
     Setting("API_WORKERS", "API processes", "1", "4"),
     Setting("ADMIN_KEY", "the vendor's first key, 16 characters or more", "made when embedded", "usk_…"),
     Setting(
@@ -89,6 +95,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = "http://127.0.0.1:8000"
+    upgrade_url: str | None = None
     api_workers: int = 1
     stripe_secret_key: str | None = None
     stripe_webhook_secrets: tuple[str, ...] = ()
@@ -166,6 +173,7 @@ def _settings_of(given: Environment) -> Settings:
         host=host,
         port=port,
         public_url=(given.url("PUBLIC_URL", "http", "https") or _local_url(host, port)).rstrip("/"),
+        upgrade_url=given.url("UPGRADE_URL", "http", "https"),
         api_workers=given.number("API_WORKERS", 1, 256),
         stripe_secret_key=_stripe_secret_key(given, mode),
         stripe_webhook_secrets=_stripe_webhook_secrets(given),

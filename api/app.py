@@ -18,6 +18,7 @@ from api import (
     api_keys,
     audit,
     catalog,
+    entitlements,
     errors,
     health,
     hot,
@@ -31,6 +32,7 @@ from api import (
     overview,
     pages,
     provider_events,
+    quota_admin,
     sandbox,
     sandbox_pages,
     seat_moves,
@@ -38,6 +40,10 @@ from api import (
     seat_rules,
     seats,
     subscriptions,
+    time_zone,
+    usage,
+    usage_charts,
+    usage_reports,
     users,
     validation,
     webhooks,
@@ -63,12 +69,22 @@ ROUTERS: tuple[APIRouter, ...] = (
     subscriptions.router,
     invoices.router,
     catalog.router,
+    usage_charts.router,
+    usage_reports.router,
+    entitlements.router,
+    quota_admin.router,
+    time_zone.router,
     provider_events.router,
     overview.router,
     audit.router,
     sandbox.router,
 )
-HOT: tuple[BaseRoute, ...] = (*seats.routes(BASE), *validation.routes(BASE), *webhooks.routes(BASE))
+HOT: tuple[BaseRoute, ...] = (
+    *seats.routes(BASE),
+    *validation.routes(BASE),
+    *usage.routes(BASE),
+    *webhooks.routes(BASE),
+)
 """Matched before all others."""
 AT_ROOT: tuple[APIRouter, ...] = (health.router, keys.at_root, sandbox.at_root, sandbox_pages.at_root)
 """Beside the base path."""

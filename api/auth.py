@@ -15,6 +15,7 @@ from domain.errors import NotAllowed, NotAuthenticated, NotFound
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
+    from adapters.key_index import KnownKey
 
 _documented = HTTPBearer(
     auto_error=False, scheme_name="credential", description="A user's access token or an API key (`usk_…`)."
@@ -30,6 +31,7 @@ class Caller:
     organization_id: UUID | None
     scopes: frozenset[Scope]
     user_id: UUID | None = None
+    key_id: UUID | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -111,7 +113,8 @@ async def _read(request: Request) -> Caller:
         raise NotAuthenticated()
     if credential.startswith("eyJ"):
         return _person(services, credential)
-    return await run_in_threadpool(_program, services, credential)
+    known = services.api_keys.remembered(credential)
+    return _program(known) if known else await run_in_threadpool(_look_up, services, credential)
 
 
 def _person(services: Services, token: str) -> Caller:
@@ -121,8 +124,12 @@ def _person(services: Services, token: str) -> Caller:
     return Caller(f"user:{who.user_id}", who.organization_id, OWNER_SCOPES, who.user_id)
 
 
-def _program(services: Services, secret: str) -> Caller:
+def _look_up(services: Services, secret: str) -> Caller:
     key = services.api_keys.identify(secret)
     if key is None:
         raise NotAuthenticated("This API key is not known, or was rotated or revoked.")
-    return Caller(f"key:{key.key_id}", key.organization_id, key.scopes)
+    return _program(key)
+
+
+def _program(key: KnownKey) -> Caller:
+    return Caller(f"key:{key.key_id}", key.organization_id, key.scopes, key_id=key.key_id)

@@ -19,6 +19,7 @@ from domain.rate import Allowance
 STATUS: dict[type[UsherError], int] = {
     errors.SignatureInvalid: 400,
     errors.NotAuthenticated: 401,
+    errors.QuotaExceeded: 402,
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
@@ -76,6 +77,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     for status, description in {
         400: "The signature does not hold",
         401: "No credential, or one that does not hold",
+        402: "More than the plan allows",
         403: "A good credential without the right",
         404: "There is no such thing for this caller",
         405: "This address does not take this method",

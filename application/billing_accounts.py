@@ -96,6 +96,7 @@ class BillingAccounts:
         if was_made_for_it:
             work.fetch(Organization, former).merge(into=owner, now=now)
             work.rows.append(self._organizations.take_off_file(former))
+            work.rows.append(self._organizations.hand_usage_over(former, owner))
         self._move(work, account, now)
 
     def _move(self, work: Work, account: BillingAccount, now: datetime) -> None:

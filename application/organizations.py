@@ -13,19 +13,31 @@ from domain.user import User
 if TYPE_CHECKING:
     from adapters.database import Row
     from adapters.personal_data import Contact, PersonalData
+    from adapters.rights_log import RightsLog
     from application.store import Store
 
 
 class Organizations:
     """What billing changes is answered as rows, to be saved with everything else that an event causes."""
 
-    def __init__(self, store: Store, people: PersonalData) -> None:
+    def __init__(self, store: Store, people: PersonalData, rights: RightsLog) -> None:
         self._store = store
         self._people = people
+        self._rights = rights
 
     def fetch(self, organization_id: UUID) -> Organization:
         """`NotFound` when there is none."""
         return self._store.fetch(Organization, organization_id)
+
+    def set_time_zone(self, organization_id: UUID, time_zone: str, *, now: datetime) -> Organization:
+        """`NotFound`, or `InvalidRequest` when there is no such zone."""
+        return self._store.change(
+            Organization, organization_id, lambda organization: organization.set_time_zone(time_zone, now=now)
+        )
+
+    def hand_usage_over(self, organization_id: UUID, to: UUID) -> Row:
+        """What the organization used, and what still comes under its name, is another's."""
+        return self._rights.claim(organization_id, to)
 
     def contact(self, organization_id: UUID) -> Contact | None:
         """Whom to write to; None when unknown or erased."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -20,6 +20,7 @@ from domain.quota import Quota
 from domain.subscription import Subscription
 from domain.usage_subject import UsageSubject
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 _KINDS = {kind.TOPIC: kind for kind in (License, Subscription, Organization, Quota, UsageSubject)}
@@ -52,6 +53,10 @@ class QuotaWork:
         """See `Quotas.behind`. `Unavailable`."""
         self._run(lambda quotas: quotas.behind(heads))
 
+    def release(self, account_id: UUID, reservation: UUID) -> bool:
+        """See `Quotas.release`. `Unavailable`."""
+        return self._run(lambda quotas: quotas.release(account_id, reservation))
+
     def _accounts(self, topic: str, stream_id: UUID, version: int) -> set[UUID]:
         """Whose it is, whose it was before the event, and what became theirs."""
         kind = _KINDS[topic.partition(".")[0]]
@@ -64,9 +69,9 @@ class QuotaWork:
             owners |= {getattr(each, "account_id", stream_id) for each in found if each is not None}
         return {owner for owner in owners if owner is not None}
 
-    def _run(self, act: Callable[[Quotas], Coroutine[Any, Any, None]]) -> None:
-        async def run() -> None:
+    def _run(self, act: Callable[[Quotas], Coroutine[Any, Any, T]]) -> T:
+        async def run() -> T:
             async with self._open_quotas() as quotas:
-                await act(quotas)
+                return await act(quotas)
 
-        asyncio.run(run())
+        return asyncio.run(run())

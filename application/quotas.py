@@ -85,9 +85,9 @@ class Quotas:
         asked, answer = await self._ask(account_id, question)
         return Verdict(asked.rights, tuple(zip(asked.lines, answer.lines, strict=True)), answer, None, None)
 
-    async def release(self, account_id: UUID, reservation: UUID) -> None:
-        """Gives back what was promised; one that has lapsed, or was made good, changes nothing."""
-        await self._pool.release(self._rights.owner(account_id), reservation)
+    async def release(self, account_id: UUID, reservation: UUID) -> bool:
+        """Gives back what was promised; False when it has lapsed, was made good, or never was."""
+        return await self._pool.release(self._rights.owner(account_id), reservation)
 
     async def forget(self, *account_ids: UUID) -> None:
         """What the accounts may do has changed."""

@@ -164,6 +164,7 @@ class Users:
             *(row for erase in self._also_erase for row in erase(user_id, user.organization_id)),
         ]
         self._put(user, *keys, rows=rows)
+        self._keys.forget()
 
     def people(
         self,

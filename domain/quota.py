@@ -44,6 +44,7 @@ class Quota(Aggregate):
         per: LimitPeriod
         product: str
         plan: str
+        period_start: datetime | None
         period_end: datetime | None
         granted: int
         forgiven: Decimal
@@ -100,7 +101,7 @@ class Quota(Aggregate):
             quota.aggregation = self.aggregation
             quota.per = self.per
             quota.product, quota.plan = self.product, self.plan
-            quota.period_end = self.period_end
+            quota.period_start, quota.period_end = self.period_start, self.period_end
             quota.granted = 0
             quota.forgiven = Decimal(0)
             quota.is_warned = quota.is_reached = False

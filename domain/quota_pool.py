@@ -32,6 +32,20 @@ class Line(NamedTuple):
         limit = self.standing.limit
         return None if limit.amount is None else limit.amount * int(10**limit.terms.decimals)
 
+    def left(self, answer: LineAnswer) -> int | None:
+        """What may be used yet; None: no end."""
+        if self.amount is None:
+            return None
+        return max(self.amount + answer.granted - max(answer.used, 0) - answer.held, 0)
+
+    def is_over(self, answer: LineAnswer, *, is_reserved: bool) -> bool:
+        """Whether what is wanted makes it more than the limit, which then is a soft one."""
+        if self.amount is None:
+            return False
+        more = self.quantity if self.kind.adds_up and not is_reserved else 0
+        wanted = self.quantity if self.kind.is_level else answer.used + answer.held + more
+        return wanted > self.amount + answer.granted
+
 
 class Paced(NamedTuple):
     """So many units of a rate limit."""

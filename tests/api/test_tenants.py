@@ -41,6 +41,7 @@ def anns(services, shop, ann) -> dict[str, str]:
         "fingerprint_digest": fingerprint_digest("machine-000001"),
         "provider_event_id": str(uuid4()),
         "ticket_id": str(uuid4()),
+        "reservation_id": str(uuid4()),
     }
 
 
