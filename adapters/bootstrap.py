@@ -267,6 +267,7 @@ class Services(UsageServices):
             self.license_keys,
             self.license_file,
             license_file_name,
+            self.upgrade_url,
             self.clock,
         )
 

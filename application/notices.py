@@ -8,11 +8,14 @@ from uuid import UUID
 
 from application.license_document import license_file_document
 from application.store import Store
-from domain.ids import license_id_for, message_id
+from domain.ids import license_id_for, message_id, meter_id
 from domain.invoice import Invoice
 from domain.license import License, Status
+from domain.meter import Meter
 from domain.money import Money
 from domain.notice import Notice
+from domain.phrases import quantity
+from domain.quota import Quota
 from domain.subscription import Subscription
 from domain.user import User
 
@@ -36,6 +39,7 @@ class Notices:
         keys: LicenseKeys,
         license_file: Callable[[Mapping[str, Any]], bytes],
         file_name: Callable[[str], str],
+        upgrade_url: str,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -45,6 +49,7 @@ class Notices:
         self._keys = keys
         self._license_file = license_file
         self._file_name = file_name
+        self._upgrade_url = upgrade_url
         self._clock = clock
 
     def of(self, kind: str, event: Any) -> Notice | None:
@@ -54,6 +59,8 @@ class Notices:
             return self._to_person(id, kind, event)
         if isinstance(event, Subscription.TrialEnding | Subscription.CancellationSet):
             return self._about_subscription(id, kind, event)
+        if isinstance(event, Quota.Warned | Quota.Reached):
+            return self._about_quota(id, kind, event)
         return self._about_license(id, kind, event)
 
     def issued(self, license_id: UUID) -> Notice | None:
@@ -96,6 +103,26 @@ class Notices:
         amount = price.price.money.times(subscription.terms.quantity)
         return self._notice(id, kind, license, {"trial_ends_at": event.trial_end, "amount": amount, "manage_url": None})
 
+    # limits
+
+    def _about_quota(self, id: UUID, kind: str, event: Any) -> Notice | None:
+        """Only of a period that is not over: a mail that comes late must not frighten anybody."""
+        quota = self._store.fetch(Quota, event.originator_id)
+        if quota.organization_id is None or (quota.period_end and quota.period_end <= self._clock.now()):
+            return None
+        meter = self._store.find(Meter, meter_id(quota.meter))
+        context = {
+            "meter_name": meter.terms.name if meter else quota.meter,
+            "used": quantity(event.used),
+            "limit": f"{event.limit:,}",
+            "upgrade_url": self._upgrade_url,
+            "resets_at": quota.period_end,
+            "stops": "yes" if quota.hard else None,
+            "goes_on": None if quota.hard else "yes",
+        }
+        plan = self._catalog.plan(quota.plan).current.name
+        return self._to_organization(id, kind, quota.organization_id, quota.product, {"plan_name": plan, **context})
+
     # licences
 
     def _about_license(self, id: UUID, kind: str, event: Any, license: License | None = None) -> Notice | None:
@@ -104,25 +131,35 @@ class Notices:
         return self._notice(id, kind, license, context) if context is not None else None
 
     def _notice(self, id: UUID, kind: str, license: License, context: dict[str, Any]) -> Notice | None:
-        contact = self._organizations.contact(license.organization_id)
+        plan = self._catalog.plan(license.terms.plan).terms(license.terms.plan_version)
+        told = {"plan_name": plan.name, **context} if kind in _NAMES_PLAN else context
+        file = self._file(license) if kind == "license_issued" else None
+        return self._to_organization(id, kind, license.organization_id, license.terms.product, told, file)
+
+    def _to_organization(
+        self,
+        id: UUID,
+        kind: str,
+        organization_id: UUID,
+        product: str,
+        context: dict[str, Any],
+        file: bytes | None = None,
+    ) -> Notice | None:
+        contact = self._organizations.contact(organization_id)
         if contact is None or contact.email is None:
             return None
-        product = self._catalog.product(license.terms.product)
-        plan = self._catalog.plan(license.terms.plan).terms(license.terms.plan_version)
         names = {
-            "product_name": product.name,
+            "product_name": self._catalog.product(product).name,
             "organization_name": contact.company_name or contact.name or contact.email,
-            "plan_name": plan.name,
         }
-        file = self._file(license) if kind == "license_issued" else None
         return Notice(
             id,
             kind,
             contact.email,
             contact.name or "",
-            license.organization_id,
-            license.organization_id,
-            {**(names if kind in _NAMES_PLAN else _without_plan(names)), **context},
+            organization_id,
+            organization_id,
+            {**names, **context},
             file,
         )
 
@@ -190,7 +227,3 @@ class Notices:
 _NAMES_PLAN = frozenset(
     {"license_issued", "payment_failed", "payment_failed_urgent", "subscription_cancelled", "trial_ending"}
 )
-
-
-def _without_plan(names: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in names.items() if name != "plan_name"}

@@ -106,6 +106,7 @@ def open_quota(store: Store, rights: Rights, standing: Standing, now: datetime) 
         of=standing.of,
         product=limit.product,
         plan=limit.plan,
+        hard=limit.hard,
         period_start=standing.period.start,
         period_end=standing.period.end,
     )

@@ -79,7 +79,7 @@ class QuotaWatch:
             now = self._clock.now()
             quota = open_quota(self._store, rights, standing, now)
             if mark.is_reached:
-                quota.reach(used, limit, hard=standing.limit.hard, now=now)
+                quota.reach(used, limit, now=now)
             else:
                 quota.warn(used, limit, now=now)
             try:

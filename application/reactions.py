@@ -8,6 +8,7 @@ from typing import Any
 from domain.aggregate import Event
 from domain.billing_account import BillingAccount
 from domain.license import License
+from domain.quota import Quota
 from domain.subscription import Subscription
 from domain.user import User
 
@@ -54,6 +55,8 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     License.Expired: _always(END_SESSIONS),
     License.Resized: _always(END_SESSIONS),
     License.PurchaseChanged: _always(END_SESSIONS),
+    Quota.Warned: _always(mail("quota_warning")),
+    Quota.Reached: _always(mail("quota_reached")),
 }
 
 

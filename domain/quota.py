@@ -16,7 +16,8 @@ from domain.problems import check_range, refuse
 
 class QuotaFacts(TypedDict):
     """Which limit. `account_id` is the organization, or a subject that is nobody's (`organization_id` None); `of` is
-    the subject or the key that is limited, '' when all count together. `product` and `plan` say who limits."""
+    the subject or the key that is limited, '' when all count together. `product` and `plan` say who limits, and `hard`
+    whether more is refused."""
 
     account_id: UUID
     organization_id: UUID | None
@@ -27,6 +28,7 @@ class QuotaFacts(TypedDict):
     of: str
     product: str
     plan: str
+    hard: bool
     period_start: datetime | None
     period_end: datetime | None
 
@@ -44,6 +46,7 @@ class Quota(Aggregate):
         per: LimitPeriod
         product: str
         plan: str
+        hard: bool
         period_start: datetime | None
         period_end: datetime | None
         granted: int
@@ -75,10 +78,10 @@ class Quota(Aggregate):
         if not self.is_warned and not self.is_reached:
             self.record(self.Warned, now=now, used=used, limit=limit)
 
-    def reach(self, used: Decimal, limit: int, *, hard: bool, now: datetime) -> None:
+    def reach(self, used: Decimal, limit: int, *, now: datetime) -> None:
         """All of it is used; once, as a warning."""
         if not self.is_reached:
-            self.record(self.Reached, now=now, used=used, limit=limit, hard=hard)
+            self.record(self.Reached, now=now, used=used, limit=limit)
 
     class Opened(Created):
         TOPIC = "quota.opened"
@@ -91,6 +94,7 @@ class Quota(Aggregate):
         of: str
         product: str
         plan: str
+        hard: bool
         period_start: datetime | None
         period_end: datetime | None
 
@@ -100,7 +104,7 @@ class Quota(Aggregate):
             quota.meter = self.meter
             quota.aggregation = self.aggregation
             quota.per = self.per
-            quota.product, quota.plan = self.product, self.plan
+            quota.product, quota.plan, quota.hard = self.product, self.plan, self.hard
             quota.period_start, quota.period_end = self.period_start, self.period_end
             quota.granted = 0
             quota.forgiven = Decimal(0)
@@ -137,7 +141,6 @@ class Quota(Aggregate):
         TOPIC = "quota.reached"
         used: Decimal
         limit: int
-        hard: bool
 
         def apply(self, quota: Quota) -> None:
             quota.is_reached = True

@@ -88,9 +88,7 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Quota.Granted: lambda e: f"The vendor granted {e.amount:,} more for this period{say.because(e.reason)}",
     Quota.Reset: lambda e: f"The vendor set {say.quantity(e.used)} used back to none{say.because(e.reason)}",
     Quota.Warned: lambda e: f"Of {e.limit:,} {say.quantity(e.used)} are used: time for a warning",
-    Quota.Reached: lambda e: (
-        f"Of {e.limit:,} {say.quantity(e.used)} are used: {'no more is allowed' if e.hard else 'the limit is reached'}"
-    ),
+    Quota.Reached: lambda e: f"Of {e.limit:,} {say.quantity(e.used)} are used: the limit is reached",
     UsageSubject.Claimed: lambda e: f"What the subject uses is organization {say.short(e.organization_id)}'s",
     # licences and seats
     License.Issued: lambda e: f"Licence {e.key.hint} was issued: {say.granted(e.terms)}, {say.until(e.expires_at)}",

@@ -22,6 +22,8 @@ class MailKind(StrEnum):
     LICENSE_REVOKED = "license_revoked"
     SUBSCRIPTION_CANCELLED = "subscription_cancelled"
     TRIAL_ENDING = "trial_ending"
+    QUOTA_WARNING = "quota_warning"
+    QUOTA_REACHED = "quota_reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,20 @@ _LICENSE = {
 _SUBSCRIPTION = {**_LICENSE, "plan_name": "text: name of the plan, e.g. Pro"}
 _PAY_URL = {"pay_url": "http(s) address where the customer pays or changes the card (hosted invoice, portal)"}
 _MANAGE_URL = {"manage_url": "http(s) address where the customer manages the subscription"}
+_QUOTA = Context(
+    required={
+        **_SUBSCRIPTION,
+        "meter_name": "text: what is counted, e.g. API calls",
+        "used": "text: how much was used, e.g. 8,000",
+        "limit": "text: how much the plan allows, e.g. 10,000",
+        "upgrade_url": "http(s) address where there is more",
+    },
+    optional={
+        "resets_at": "datetime: when the count begins anew",
+        "stops": "text, any: more than the limit is refused",
+        "goes_on": "text, any: more than the limit is only noted",
+    },
+)
 _FAILED_PAYMENT = Context(
     required={
         **_SUBSCRIPTION,
@@ -108,6 +124,8 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
             },
             optional=_MANAGE_URL,
         ),
+        MailKind.QUOTA_WARNING: _QUOTA,
+        MailKind.QUOTA_REACHED: _QUOTA,
     }
 )
 
