@@ -115,9 +115,9 @@ class UsageLog:
         return batch
 
     async def _store(self, batch: Sequence[_Request]) -> list[Placed]:
-        columns: list[list[Any]] = [[number for number, each in enumerate(batch) for _ in each.given]]
+        columns: list[list[Any] | None] = [[number for number, each in enumerate(batch) for _ in each.given]]
         given = [each for request in batch for each in request.given]
-        columns += [list(column) for column in zip(*given, strict=True)]
+        columns += [_column(values) for values in zip(*given, strict=True)]
         async with self._line.held() as connection:
             cursor = await connection.execute(_APPEND, (*columns, batch[0].now), prepare=True, binary=True)
             found = await cursor.fetchall()
@@ -142,6 +142,11 @@ class UsageLog:
             await self._stored(written)
         except Exception as error:
             log.exception("usage.not_told", error=type(error).__name__)
+
+
+def _column(values: Sequence[Any]) -> list[Any] | None:
+    """What nobody says is not sent: `unnest` fills it up."""
+    return None if values.count(None) == len(values) else list(values)
 
 
 def _unavailable(error: Exception) -> Unavailable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
@@ -223,8 +223,21 @@ def _batch(account_id: UUID, placed: Sequence[Placed], known: KnownRights | None
         for each in placed
         if each.given.reservation is not None and each.given.meter is not None
     )
-    counted = (each for one in placed for each in _counted(one, known.rights)) if known else ()
+    counted = _together(each for one in placed for each in _counted(one, known.rights)) if known else ()
     return Batch(account_id, placed[0].previous, max(positions), tuple(counted), tuple(settled))
+
+
+def _together(counted: Iterable[Counted]) -> Iterator[Counted]:
+    """What adds up, added up: many records are a few numbers."""
+    sums: dict[str, Counted] = {}
+    for each in counted:
+        if not each.kind.adds_up:
+            yield each
+        elif (known := sums.get(each.counter)) is None:
+            sums[each.counter] = each
+        else:
+            sums[each.counter] = Counted(each.counter, each.kind, known.quantity + each.quantity)
+    yield from sums.values()
 
 
 def _counted(placed: Placed, rights: Rights) -> Iterator[Counted]:
@@ -236,5 +249,8 @@ def _counted(placed: Placed, rights: Rights) -> Iterator[Counted]:
         if standing is None:
             continue
         quantity = 1 if kind is Aggregation.COUNT else limit.terms.scaled(given.quantity)
+        if kind.adds_up:
+            yield Counted(standing.counter, kind, quantity)
+            continue
         order = f"{int(given.at.timestamp() * 1_000_000):020d}/{placed.position:020d}"
         yield Counted(standing.counter, kind, quantity, _tag(limit.terms, given.subject, given.counted), order)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -184,11 +185,17 @@ class _Request:
             name=None if subject is None else names.unwritten(account_id, subject, one.subject or ""),
             counted=digests.digest(one.dimensions[counts]) if counts else None,
             key_id=one.key_id or self._caller.key_id,
-            dimensions=json.dumps(dimensions) if dimensions else None,
+            dimensions=_written(tuple(sorted(dimensions.items()))) if dimensions else None,
             reservation=one.reservation,
             voids=record_key(account_id, one.voids) if one.voids is not None else None,
-            earliest=self._now - self._windows.get(account_id, timedelta(0)),
+            earliest=self._now - self._windows[account_id] if one.voids is not None else None,
         )
+
+
+@lru_cache(maxsize=10_000)
+def _written(dimensions: tuple[tuple[str, str], ...]) -> str:
+    """As JSON; few of them come again and again."""
+    return json.dumps(dict(dimensions))
 
 
 def _is_known(one: Told, meters: Mapping[str | None, MeterTerms | None]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -21,6 +21,7 @@ from domain.rate import Rate
 
 LATE_USAGE = Entitlements(seats=1).late_usage
 """How late records are taken of whoever has no plan."""
+_MOST_STANDINGS = 10_000
 _SECONDS = {RatePeriod.SECOND: 1, RatePeriod.MINUTE: 60, RatePeriod.HOUR: 3600, RatePeriod.DAY: 86400}
 
 
@@ -43,14 +44,15 @@ class Source:
         return Counting(limit.per, zone, anchors, (self.raised or {}).get(limit.name, ()))
 
 
-class Standing(NamedTuple):
+@dataclass(frozen=True)
+class Standing:
     """Which counter a limit means at a moment: of this period, and of this subject or key ('' when all count)."""
 
     limit: LimitInForce
     of: str
     period: Period
 
-    @property
+    @cached_property
     def counter(self) -> str:
         """Its name among those of an account."""
         start = self.period.start.isoformat() if self.period.start else ""
@@ -58,6 +60,13 @@ class Standing(NamedTuple):
 
     def quota_id(self, account_id: UUID) -> UUID:
         return quota_id(account_id, self.limit.name, self.of, self.period.start)
+
+
+class _Standings(NamedTuple):
+    """Those of one period, by subject or key."""
+
+    period: Period
+    known: dict[UUID | None, Standing]
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,8 @@ class LimitInForce:
     counting: Counting
     product: str
     plan: str
+    _last: _Standings | None = field(default=None, init=False, repr=False, compare=False)
+    """Worked out once for all that happens within a period."""
 
     @classmethod
     def of(cls, granted: Sequence[tuple[Source, Limit]], terms: MeterTerms, zone: str) -> LimitInForce:
@@ -104,18 +115,16 @@ class LimitInForce:
         who = {Each.SUBJECT: subject, Each.KEY: key_id}.get(self.each)
         if who is None and self.each is not Each.ORGANIZATION:
             return None
-        return Standing(self, str(who) if who else "", self._period(at))
-
-    @cached_property
-    def _last(self) -> list[Period]:
-        return []
-
-    def _period(self, at: datetime) -> Period:
-        """Worked out once for all that happens within it."""
-        if self._last and at in self._last[0]:
-            return self._last[0]
-        self._last[:] = [self.counting.period(at)]
-        return self._last[0]
+        last = self._last
+        if last is None or at not in last.period:
+            last = _Standings(self.counting.period(at), {})
+            object.__setattr__(self, "_last", last)
+        period, known = last
+        if who not in known:
+            if len(known) >= _MOST_STANDINGS:
+                known.clear()
+            known[who] = Standing(self, str(who) if who else "", period)
+        return known[who]
 
 
 @dataclass(frozen=True)

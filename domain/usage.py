@@ -66,7 +66,7 @@ class Given(NamedTuple):
     dimensions: str | None
     reservation: UUID | None
     voids: UUID | None
-    earliest: datetime
+    earliest: datetime | None
 
 
 class Placed(NamedTuple):

@@ -36,20 +36,21 @@ _STEPS = """
         from generate_series(date_trunc(%(step)s, %(since)s at time zone %(zone)s),
             %(before)s at time zone %(zone)s - interval '1 microsecond', %(length)s::interval) as local
     )"""
+_WITHIN = """((b.width = 'd' and b.start >= %(d_from)s and b.start < %(d_to)s)
+    or (b.width = 'q' and b.start >= %(q_from)s and b.start < %(d_from)s)
+    or (b.width = 'q' and b.start >= %(d_to)s and b.start < %(q_to)s))"""
 _SUMS = f"""{_STEPS}, sums as (
         select date_trunc(%(step)s, b.start at time zone %(zone)s) as local, {{quantity}} as quantity,
             sum(b.records) as records
-        from usage_series s join usage_buckets b on b.series = s.series and b.width = 'q'
-            and b.start >= %(since)s and b.start < %(before)s
+        from usage_series s join usage_buckets b on b.series = s.series and {_WITHIN}
         where {_OF} group by 1
     )
     select steps.start, to_char(steps.local, 'YYYY-MM-DD') as date, coalesce(sums.quantity, 0) as quantity,
         coalesce(sums.records, 0)::bigint as records
     from steps left join sums using (local) order by steps.start"""
 _DISTINCT = f"""{_STEPS}, sums as (
-        select date_trunc(%(step)s, v.start at time zone %(zone)s) as local, count(distinct v.counted) as quantity
-        from usage_series s join usage_values v on v.series = s.series and v.width = 'q'
-            and v.start >= %(since)s and v.start < %(before)s
+        select date_trunc(%(step)s, b.start at time zone %(zone)s) as local, count(distinct b.counted) as quantity
+        from usage_series s join usage_values b on b.series = s.series and {_WITHIN}
         where {_OF} group by 1
     )
     select steps.start, to_char(steps.local, 'YYYY-MM-DD') as date, coalesce(sums.quantity, 0) as quantity,
@@ -72,9 +73,6 @@ _LEVELS = f"""{_STEPS}
     ) level on true
     group by steps.start, steps.local order by steps.start"""
 _QUANTITIES = {Aggregation.SUM: "sum(b.total)", Aggregation.COUNT: "sum(b.records)", Aggregation.MAX: "max(b.peak)"}
-_WITHIN = """((b.width = 'd' and b.start >= %(d_from)s and b.start < %(d_to)s)
-    or (b.width = 'q' and b.start >= %(q_from)s and b.start < %(d_from)s)
-    or (b.width = 'q' and b.start >= %(d_to)s and b.start < %(q_to)s))"""
 _MOST = f"order by quantity desc nulls last, value limit {MOST_SHARES}"
 _SHARES = f"""
     select s.value, {{quantity}} as quantity, {{records}} as records
@@ -103,8 +101,9 @@ def usage_over_time(
     `quantity`, `records`. A level is that at the end of the step; of distinct values `records` are those too."""
     sql = {Aggregation.UNIQUE: _DISTINCT, Aggregation.LAST: _LEVELS}.get(of.aggregation)
     sql = sql or _SUMS.format(quantity=_QUANTITIES[of.aggregation])
-    span = {"step": step, "length": f"1 {step}", "zone": zone, "since": floor(since), "before": ceil(before)}
-    return select(connection, sql, {**of._asdict(), "accounts": list(of.accounts), **span})
+    reach = _reach(since, before, in_days=zone == "UTC" and step != "hour")
+    span = {"step": step, "length": f"1 {step}", "zone": zone, "since": reach["q_from"], "before": reach["q_to"]}
+    return select(connection, sql, {**of._asdict(), "accounts": list(of.accounts), **span, **reach})
 
 
 def usage_shares(connection: psycopg.Connection[Any], of: Of, *, since: datetime, before: datetime) -> list[Row]:
@@ -146,10 +145,10 @@ def ceil(at: datetime, width: timedelta = QUARTER) -> datetime:
     return floor(at + width - timedelta(microseconds=1), width)
 
 
-def _reach(since: datetime, before: datetime) -> dict[str, datetime]:
-    """Full days where there are any, quarters of an hour before and after."""
+def _reach(since: datetime, before: datetime, *, in_days: bool = True) -> dict[str, datetime]:
+    """Full days of UTC where there are any, if they help; quarters of an hour before and after."""
     q_from, q_to, day = floor(since), ceil(before), timedelta(days=1)
-    d_from = min(ceil(q_from, day), q_to)
+    d_from = min(ceil(q_from, day), q_to) if in_days else q_to
     return {"q_from": q_from, "q_to": q_to, "d_from": d_from, "d_to": max(floor(q_to, day), d_from)}
 
 

@@ -40,10 +40,13 @@ begin
         where s.account_id = any(accounts) and s.meter = of_meter and s.axis = of_axis and s.value = of_value;
 end $$;
 
--- The records that no bucket of `reach` has.
+-- The records that no bucket of `reach` has. What the read model has not taken yet is found by position while it is little, else
+-- among the account's own.
 create function usage_edges(
     accounts uuid[], of_meter text, of_axis text, of_value text, since timestamptz, before timestamptz, reach usage_reach
 ) returns setof usage_records language plpgsql stable rows 100 as $$
+declare
+    is_far boolean := (select last_value from usage_position) - reach.taken > 20000;
 begin
     return query
     with tail as materialized (select * from usage_records where position > reach.taken),
@@ -56,7 +59,12 @@ begin
         where account_id = any(accounts) and meter = of_meter and position <= reach.taken
             and at >= greatest(reach.q_to, reach.q_from) and at < before
         union all
-        select * from tail where account_id = any(accounts) and meter = of_meter and at >= since and at < before
+        select * from tail
+        where not is_far and account_id = any(accounts) and meter = of_meter and at >= since and at < before
+        union all
+        select * from usage_records
+        where is_far and account_id = any(accounts) and meter = of_meter and at >= since and at < before
+            and position > reach.taken
     )
     select * from candidates c
     where case of_axis when 'total' then true when 'subject' then coalesce(c.subject::text, '') = of_value

@@ -15,6 +15,7 @@ from scripts.benchmarks.log_writing import group_commit
 from scripts.benchmarks.memory import memory
 from scripts.benchmarks.pools import seats
 from scripts.benchmarks.scale_out import standby
+from scripts.benchmarks.usage import usage
 
 Benchmark = Callable[[Installation, Effort], Iterator[Figure]]
 
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "acquire": acquire,
     "validate": validate,
     "webhooks": webhooks,
+    "usage": usage,
     "group-commit": group_commit,
     "follower": follower,
     "verify": verify,
