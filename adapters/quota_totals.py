@@ -88,7 +88,7 @@ def _row(rights: Rights, line: Line) -> tuple[Any, ...]:
         standing.period.start.isoformat() if standing.period.start else "-infinity",
         standing.period.end.isoformat() if standing.period.end else "infinity",
         standing.quota_id(rights.account_id),
-        line.tag or None,
+        line.tag if line.tag or line.kind is Aggregation.LAST else None,
         limit.terms.quantity(line.quantity),
         None if limit.amount is None else Decimal(limit.amount),
         limit.hard,

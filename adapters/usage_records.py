@@ -10,10 +10,7 @@ from uuid import UUID
 
 from adapters.database import Database
 
-_COLUMNS = (
-    "r.position, r.account_id, r.id, r.meter, r.quantity, r.at, r.recorded_at, r.subject, r.key_id,"
-    " coalesce(r.dimensions, '{}') as dimensions, r.voids"
-)
+_STORED = "position, account_id, id, meter, quantity, at, recorded_at, subject, key_id, dimensions"
 
 
 class UsageRecord(NamedTuple):
@@ -75,12 +72,14 @@ class UsageRecords:
         )
 
     def _fetch(self, condition: str, params: dict[str, Any], *, limit: int) -> list[UsageRecord]:
+        columns = ", ".join(f"f.{name}" for name in _STORED.split(", "))
         rows = self._database.fetch_all(
-            f"with found as (select {_COLUMNS} from usage_records r where {condition} order by r.at, r.position"
-            " limit %(limit)s) select f.*, s.name, t.id as void_of, v.id as voided_by from found f"
+            f"with found as (select {_STORED}, voids as void_of from usage_records r where {condition}"
+            " order by r.at, r.position limit %(limit)s)"
+            f" select {columns}, s.name, t.id as voids, v.id as voided_by from found f"
             " left join usage_subjects s on s.account_id = f.account_id and s.subject = f.subject"
-            " left join usage_records t on t.position = f.voids left join usage_records v on v.voids = f.position"
+            " left join usage_records t on t.position = f.void_of left join usage_records v on v.voids = f.position"
             " order by f.at, f.position",
             {**params, "limit": limit},
         )
-        return [UsageRecord(**{**row, "voids": row.pop("void_of")}) for row in map(dict, rows)]
+        return [UsageRecord(**{**row, "dimensions": row["dimensions"] or {}}) for row in rows]

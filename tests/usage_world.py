@@ -25,6 +25,8 @@ from tests.seat_world import MovableClock
 
 T = TypeVar("T")
 VENDOR = Caller(None, None)
+NO_REDIS = "redis://127.0.0.1:1/0"
+"""Nobody listens there."""
 LEASE = {"lease": "PT6M", "heartbeat": "PT5M"}
 
 

@@ -1,26 +1,47 @@
-"""One engine for the tests of usage; both pools where it says so."""
+"""Engines for the tests of usage. A module shares them: each test has organizations of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from redis import Redis
 
-from tests.usage_world import UsageWorld
+from adapters.settings import Mode, Settings
+from tests.conftest import database_from
+from tests.usage_world import NO_REDIS, UsageWorld
 
-NO_REDIS = "redis://127.0.0.1:1/0"
+
+@pytest.fixture(scope="module")
+def usage_settings(tmp_path_factory, postgres_url, migrated_template, redis_url) -> Iterator[Settings]:
+    """A sandbox engine on a database of the module's own."""
+    with Redis.from_url(redis_url) as client:
+        client.flushall()
+    with database_from(postgres_url, migrated_template) as url:
+        yield sandbox(tmp_path_factory.mktemp("usage"), url, redis_url)
 
 
-@pytest.fixture
-def world(settings) -> Iterator[UsageWorld]:
-    world = UsageWorld(settings)
+def sandbox(home: Path, database_url: str, redis_url: str) -> Settings:
+    settings = Settings(
+        home, Mode.SANDBOX, "usk_test_admin_key_of_the_vendor", "the secret of a test engine, long enough"
+    )
+    return settings.with_servers(database_url=database_url, redis_url=redis_url)
+
+
+@pytest.fixture(scope="module")
+def world(usage_settings) -> Iterator[UsageWorld]:
+    """With quotas in Redis."""
+    world = UsageWorld(usage_settings)
     yield world
     world.close()
 
 
-@pytest.fixture(params=["redis", "postgres"])
-def either(request, settings) -> Iterator[UsageWorld]:
+@pytest.fixture(scope="module", params=["redis", "postgres"])
+def either(request, tmp_path_factory, postgres_url, migrated_template, redis_url) -> Iterator[UsageWorld]:
     """With quotas in Redis, and with Redis away."""
-    world = UsageWorld(settings if request.param == "redis" else settings.with_servers(redis_url=NO_REDIS))
-    yield world
-    world.close()
+    with database_from(postgres_url, migrated_template) as url:
+        redis = redis_url if request.param == "redis" else NO_REDIS
+        world = UsageWorld(sandbox(tmp_path_factory.mktemp("usage"), url, redis))
+        yield world
+        world.close()

@@ -15,7 +15,7 @@ from domain.rights import LimitInForce
 from domain.usage import Told
 from projections import usage_charts as charts
 from projections.follower import connect
-from tests.usage_world import UsageWorld
+from tests.usage_world import NO_REDIS, UsageWorld
 
 METERS: list[dict[str, Any]] = [
     {"code": "calls", "name": "Calls"},
@@ -217,9 +217,9 @@ def total(kind: Aggregation, records: list[Sent]) -> Decimal:
     return sum((quantity for _, _, quantity in latest.values()), Decimal(0))
 
 
-def test_the_same_is_true_without_redis(settings, redis):
+def test_the_same_is_true_without_redis(usage_settings, redis):
     """A few of the examples by hand: questions are answered from the log itself."""
-    world = UsageWorld(settings.with_servers(redis_url="redis://127.0.0.1:1/0"))
+    world = UsageWorld(usage_settings.with_servers(redis_url=NO_REDIS))
     world.sell(*METERS, everything={"limits": LIMITS})
     model = Model(world, redis)
     day = timedelta(days=1)
