@@ -146,7 +146,7 @@ class Services(UsageServices):
 
     @cached_property
     def license_guard(self) -> LicenseGuard:
-        return LicenseGuard(self.seat_work, self.clock)
+        return LicenseGuard(self.seat_work, self.quota_work, self.clock)
 
     @cached_property
     def licenses(self) -> Licenses:

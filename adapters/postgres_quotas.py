@@ -19,13 +19,13 @@ from domain.rate import Allowance
 from domain.rights import Rights
 
 FRESH = timedelta(seconds=1)
-"""Rights are read again when they are older: nobody tells this pool that they changed."""
+"""Rights are read again when they are older: so few events have come since that it can look through them."""
 _RATES = "array(select row(g.*)::quota_rate from unnest(%s::text[], %s::numeric[], %s::numeric[], %s::interval[]) g)"
 _ASK = (
     "select a.moment, a.used, a.granted, a.held, a.exceeded,"
     " array(select array[r.remaining::numeric, extract(epoch from r.back_in), extract(epoch from r.next_in)]"
     "  from unnest(a.rates) with ordinality r (name, remaining, back_in, next_in, paid_off, ordinal) order by ordinal)"
-    f" from quota_ask(%s, %s, %s, %s, {LINES}, {_RATES}, %s, %s) a"
+    f" from quota_ask(%s, %s, %s, %s, %s, {LINES}, {_RATES}, %s, %s) a"
 )
 
 
@@ -54,6 +54,7 @@ class PostgresQuotas:
             _ASK,
             self._generation,
             self._offset(),
+            question.position,
             rights.account_id,
             list(rights.accounts),
             *line_columns(rights, question.lines),
@@ -61,7 +62,7 @@ class PostgresQuotas:
             question.reservation,
             question.lasting,
         )
-        return _answer(question, *found[0])
+        return None if found[0][0] is None else _answer(question, *found[0])
 
     async def count(self, batch: Batch, rights: Rights | None) -> bool:
         """The log has it, and what it settles was settled with it."""

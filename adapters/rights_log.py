@@ -45,6 +45,11 @@ class RightsLog:
         found = self._database.fetch_one(sql, (account_id,))
         return found["organization_id"] if found else None
 
+    def head(self) -> int:
+        """The position of the last event of all."""
+        found = self._database.fetch_one("select coalesce(max(notification_id), 0) as head from stored_events")
+        return int(found["head"]) if found else 0
+
     def version_of(self, stream_id: UUID) -> int:
         """How many events a stream has."""
         sql = "select coalesce(max(originator_version), 0) as version from stored_events where originator_id = %s"

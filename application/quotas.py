@@ -156,7 +156,8 @@ class Quotas:
         lasting: timedelta = timedelta(0),
     ) -> Question:
         age, holds_for = timedelta(seconds=time.monotonic() - known.read_at), known.holds_until - self._clock.now()
-        return Question(known.rights, known.epoch, age, holds_for, tuple(lines), tuple(paced), reservation, lasting)
+        read = known.rights, known.epoch, known.position, age, holds_for
+        return Question(*read, tuple(lines), tuple(paced), reservation, lasting)
 
     async def _terms(self, wanted: Wanted) -> MeterTerms:
         """`InvalidRequest` for a meter that no catalogue has, and for what its records could not say."""

@@ -26,11 +26,13 @@ _MOST = 20_000
 
 
 class KnownRights(NamedTuple):
-    """`holds_until`: then the passing of time changes them, or somebody should look again. `read_at` is in seconds of
-    `time.monotonic`; `epoch` is the quota pool's word of when they were read (see `QuotaPool.begin`)."""
+    """`holds_until`: then the passing of time changes them, or somebody should look again. They were read when the log
+    was at `position`, at `read_at` (seconds of `time.monotonic`), in the quota pool's `epoch` (see `QuotaPool.begin`).
+    """
 
     rights: Rights
     holds_until: datetime
+    position: int
     read_at: float
     epoch: str
 
@@ -62,7 +64,7 @@ class RightsBook:
     def read(self, account_id: UUID, epoch: str = "") -> KnownRights:
         """From the log; asks Postgres: call it from a thread. An id that is no organization's is a subject's; of one
         that was claimed the rights are its owner's."""
-        read_at, now = time.monotonic(), self._clock.now()
+        read_at, position, now = time.monotonic(), self._log.head(), self._clock.now()
         if owner := self._log.owner_of(account_id):
             self._owners[account_id] = owner
             return self.read(owner)
@@ -78,7 +80,7 @@ class RightsBook:
             time_zone=organization.time_zone if organization else "UTC",
         )
         ends = [end for license in licenses for end in (license.ends_at, license.grace_ends_at) if end and end > now]
-        known = KnownRights(rights, min([now + HOLDS, *ends]), read_at, epoch)
+        known = KnownRights(rights, min([now + HOLDS, *ends]), position, read_at, epoch)
         self._remember(account_id, known)
         return known
 

@@ -58,12 +58,13 @@ class Paced(NamedTuple):
 class Question(NamedTuple):
     """May all of this be used now? With a `reservation` it is promised for `lasting`, if so.
 
-    The rights were read `age` ago, in the pool's `epoch` (see `QuotaPool.begin`; '' when it was not asked), and are
-    believed for `holds_for`.
+    The rights were read `age` ago, in the pool's `epoch` (see `QuotaPool.begin`; '' when it was not asked) and at
+    `position` of the log, and are believed for `holds_for`.
     """
 
     rights: Rights
     epoch: str
+    position: int
     age: timedelta
     holds_for: timedelta
     lines: tuple[Line, ...]

@@ -87,8 +87,9 @@ begin
 end $$;
 
 -- Whether all of it may be used now; if so and `reserve` names a reservation, it is promised for so long. All or nothing.
+-- Null when the rights, which were read when the log was at `of_position`, may have changed since.
 create function quota_ask(
-    of_generation bigint, ahead interval, of_account uuid, accounts uuid[], lines quota_line[], rates quota_rate[],
+    of_generation bigint, ahead interval, of_position bigint, of_account uuid, accounts uuid[], lines quota_line[], rates quota_rate[],
     reserve uuid, lasting interval
 ) returns quota_answer language plpgsql set lock_timeout = '2s' as $$
 declare
@@ -101,6 +102,10 @@ declare
 begin
     perform pg_advisory_xact_lock(hashtextextended('quota/' || of_account, 0));
     a.moment := pool_moment(of_generation, ahead);
+    if exists (
+        select from stored_events where notification_id > of_position and split_part(topic, '.', 1) in
+            ('license', 'subscription', 'organization', 'quota', 'usage_subject', 'price_book')
+    ) then return null; end if;
     delete from quota_reservations where account_id = of_account and lapses_at <= a.moment;
     is_repeated := exists (select from quota_reservations r where r.account_id = of_account and r.reservation = reserve);
     a.exceeded := '{}'; a.used := '{}'; a.granted := '{}'; a.held := '{}'; a.rates := '{}';
