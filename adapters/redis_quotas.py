@@ -119,8 +119,8 @@ class RedisQuotas:
             position, totals = await asyncio.to_thread(self._read, question)
             fields, values = _fields(question.lines, totals)
             told = (in_ms(question.holds_for), position, int(attempt >= _PATIENT), len(fields) // 2, *fields, *values)
-            keys = keys_of(question.rights.account_id)[:3]
-            said = await self._line.run(_LOAD, keys, self._ahead(), question.epoch, question.rights.digest, *told)
+            keys, known = keys_of(question.rights.account_id)[:3], (question.epoch, question.rights.digest)
+            said = await self._line.run(_LOAD, keys, self._ahead(), self._generation(), *known, *told, REIGN)
             if said in (b"loaded", b"over"):
                 return bool(said == b"loaded")
             await asyncio.sleep(_PAUSE)

@@ -76,8 +76,8 @@ class QuotaAdmin:
             standings = meant.standings(rights, now)
             if not standings:
                 raise InvalidRequest.field("meter", f"nothing limits {meant.meter} here")
-            position, totals = self._totals.read(rights, [Line(each, 0) for each in standings])
             quotas = [open_quota(self._store, rights, each, now) for each in standings]
+            position, totals = self._totals.read(rights, [Line(each, 0) for each in standings])  # later than the quotas
             for quota, total, standing in zip(quotas, totals, standings, strict=True):
                 act(quota, (position, total, standing), now)
             try:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from secrets import token_hex
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -38,7 +39,7 @@ class UsageWorld:
         self.clock = MovableClock()
         self.services = self._services()
         self._runner = asyncio.Runner()
-        self._ids = count(1)
+        self._ids, self._mark = count(1), token_hex(4)
         with connect(settings.database_url or "") as connection:
             prepare(connection, read_models())
 
@@ -98,7 +99,7 @@ class UsageWorld:
 
     def told(self, organization_id: UUID | None, meter: str = "calls", quantity: Any = 1, **facts: Any) -> Told:
         """A record with an id of its own."""
-        id = facts.pop("id", None) or f"r{next(self._ids)}"
+        id = facts.pop("id", None) or f"r{next(self._ids)}-{self._mark}"
         return Told(
             id, meter, None if quantity is None else Decimal(str(quantity)), organization_id=organization_id, **facts
         )

@@ -1,0 +1,176 @@
+"""A plan that warns: a fact once for each period and limit, and a mail because of it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from application.quota_admin import Meant
+from application.reactions import errands_of
+from domain.errors import InvalidRequest
+from domain.quota import Quota
+from tests.usage_world import UsageWorld, months
+
+
+@pytest.fixture
+def acme(world: UsageWorld) -> UUID:
+    world.sell(pro=months(100, warn_at=0.8))
+    return world.organization("pro")
+
+
+def look(world: UsageWorld, account_id: UUID, meter: str = "calls") -> None:
+    world.services.quota_watch.look([(account_id, meter)])
+
+
+def noted(world: UsageWorld, account_id: UUID) -> list[Any]:
+    """Everything that is in the log about its quotas, but that they were opened."""
+    rows = world.services.database.fetch_all(
+        "select originator_id as id, originator_version as version from stored_events where topic like 'quota.%%'"
+        " and originator_id in (select originator_id from stored_events where topic = 'quota.opened'"
+        " and state ->> 'account_id' = %s) order by notification_id",
+        (str(account_id),),
+    )
+    events = [
+        next(iter(world.services.store.events.get(row["id"], gt=row["version"] - 1, lte=row["version"])))
+        for row in rows
+    ]
+    return [event for event in events if not isinstance(event, Quota.Opened)]
+
+
+def test_a_warning_and_then_the_limit_are_noted_once_each(world, acme):
+    for quantity, expected in (
+        (79, []),
+        (1, ["Warned"]),
+        (10, ["Warned"]),
+        (10, ["Warned", "Reached"]),
+        (5, ["Warned", "Reached"]),
+    ):
+        world.use(acme, quantity)
+        look(world, acme)
+        look(world, acme)
+        assert [type(event).__name__ for event in noted(world, acme)] == expected
+    warned, reached = noted(world, acme)
+    assert (warned.used, warned.limit, reached.used, reached.limit) == (80, 100, 100, 100)
+    assert errands_of(warned) == ["mail/quota_warning"] and errands_of(reached) == ["mail/quota_reached"]
+
+
+def test_another_process_notes_nothing_twice(world, acme):
+    world.use(acme, 85)
+    look(world, acme)
+    with world.another() as other:
+        look(other, acme)
+    assert len(noted(world, acme)) == 1
+
+
+def test_a_leap_over_everything_notes_the_limit_alone(world, acme):
+    world.use(acme, 200)
+    look(world, acme)
+    assert [type(event).__name__ for event in noted(world, acme)] == ["Reached"]
+
+
+def test_the_next_period_is_warned_of_anew(world, acme):
+    world.use(acme, 90)
+    look(world, acme)
+    world.clock.ahead += timedelta(days=32)
+    look(world, acme)
+    world.use(acme, 90)
+    look(world, acme)
+    assert len(noted(world, acme)) == 2
+
+
+def test_after_a_grant_the_share_is_one_of_the_larger_limit(world, acme):
+    world.use(acme, 90)
+    look(world, acme)
+    world.services.quota_admin.grant(Meant(acme, "calls"), 100, reason="launch")
+    look(world, acme)
+    assert [type(event).__name__ for event in noted(world, acme)] == ["Warned", "Granted"]
+    world.use(acme, 75)
+    look(world, acme)
+    assert (noted(world, acme)[-1].used, noted(world, acme)[-1].limit) == (165, 200)
+
+
+def test_nobody_is_warned_of_a_limit_that_the_plan_does_not_warn_of(world):
+    world.sell(pro=months(100), other=months("unlimited", warn_at=0.8))
+    for plan in ("pro", "other"):
+        acme = world.organization(plan)
+        world.use(acme, 200)
+        look(world, acme)
+        assert noted(world, acme) == []
+
+
+def test_nobody_is_warned_of_the_limit_before_an_upgrade(world):
+    world.sell(small=months(10, warn_at=0.8), large=months(1000, warn_at=0.8))
+    acme = world.organization("small")
+    world.use(acme, 5)
+    look(world, acme)  # remembers the small plan
+    world.license(acme, "large")
+    world.use(acme, 20)
+    look(world, acme)
+    assert noted(world, acme) == []
+
+
+def test_a_reset_forgives_what_is_used_and_says_so(either):
+    either.sell(pro=months(100))
+    acme = either.organization("pro")
+    either.use(acme, 60)
+    either.use(acme, 30, subject="ann")
+    (quota,) = either.services.quota_admin.reset(Meant(acme, "calls"), reason="our mistake")
+    assert (quota.forgiven, either.used(acme)) == (90, 0)
+    either.use(acme, 10)
+    assert either.used(acme) == 10
+    (quota,) = either.services.quota_admin.reset(Meant(acme, "calls"), reason="again")
+    assert quota.forgiven == 100
+    either.follow()
+    assert either.used(acme) == 0 and either.check(acme, 100).answer.is_allowed
+
+
+def test_what_was_forgiven_and_is_cancelled_later_is_no_gift(either):
+    either.sell(pro=months(100))
+    acme = either.organization("pro")
+    wrong = either.told(acme, quantity=60)
+    either.record(wrong)
+    either.services.quota_admin.reset(Meant(acme, "calls"), reason="our mistake")
+    either.record(either.told(acme, None, None, voids=wrong.id))
+    ((line, answer),) = either.check(acme, 1).lines
+    assert line.left(answer) == 100
+
+
+def test_grants_and_resets_can_be_of_one_period_or_one_subject(either):
+    limits = [
+        {"amount": 100, "per": "month"},
+        {"amount": 10, "per": "day"},
+        {"amount": 5, "per": "day", "each": "subject"},
+    ]
+    either.sell(pro={"limits": {"calls": limits}})
+    acme, ann = either.organization("pro"), either.services.subject_digests.digest("ann")
+    either.use(acme, 5, subject="ann")
+    admin = either.services.quota_admin
+    assert [quota.per for quota in admin.grant(Meant(acme, "calls"), 1, reason="x")] == ["day", "month"]
+    assert [quota.per for quota in admin.grant(Meant(acme, "calls", per="day"), 1, reason="x")] == ["day"]
+    (quota,) = admin.reset(Meant(acme, "calls", subject=ann), reason="x")
+    assert (quota.per, quota.forgiven) == ("day", 5)
+    verdict = either.run(either.services.quotas.standing(acme, subject=ann))
+    left = {line.standing.limit.name: (answer.used, line.left(answer)) for line, answer in verdict.lines}
+    assert left == {
+        "calls/day/organization": (5, 7),
+        "calls/day/subject": (0, 5),
+        "calls/month/organization": (5, 96),
+    }
+
+
+def test_nothing_can_be_granted_where_nothing_is_limited(world, acme):
+    for meant in (Meant(acme, "bytes"), Meant(acme, "calls", per="year"), Meant(world.organization(), "calls")):
+        with pytest.raises(InvalidRequest, match="nothing limits"):
+            world.services.quota_admin.grant(meant, 5, reason="x")
+
+
+def test_resets_at_the_same_time_forgive_once(world, acme):
+    world.use(acme, 90)
+    with ThreadPoolExecutor(4) as threads:
+        done = [threads.submit(world.services.quota_admin.reset, Meant(acme, "calls"), reason="x") for _ in range(4)]
+        assert {quota.forgiven for each in done for quota in each.result()} == {90}
+    assert world.used(acme) == 0
