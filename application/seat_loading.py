@@ -31,6 +31,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.at_least = 0
+        self.afresh = False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def end(self, error: Exception | None = None) -> None:
@@ -64,6 +65,7 @@ class SeatLoading:
         if reading is None:
             reading = self._next.setdefault(license_id, _Reading())
             reading.at_least = max(reading.at_least, at_least)
+            reading.afresh = reading.afresh or afresh
             if len(self._readers) < _READERS:
                 reader = asyncio.create_task(self._read_all(), name="seat-loading")
                 self._readers.add(reader)
@@ -106,7 +108,7 @@ class SeatLoading:
             some = {each: self._next.pop(each) for each in list(islice(self._next, _READ_AT_ONCE))}
             self._under_way |= some
             try:
-                unknown = await self._read_some({each: reading.at_least for each, reading in some.items()})
+                unknown = await self._read_some(await self._still_lost(some))
             except Exception as error:
                 for reading in some.values():
                     reading.end(error)
@@ -116,10 +118,18 @@ class SeatLoading:
             finally:
                 self._under_way = {each: of for each, of in self._under_way.items() if some.get(each) is not of}
 
+    async def _still_lost(self, some: Mapping[UUID, _Reading]) -> dict[UUID, int]:
+        """Those that no other process has told the pool of meanwhile, and how many seats to read at least."""
+        views = await asyncio.gather(*map(self._pool.look, some))
+        looked = zip(some.items(), views, strict=True)
+        return {each: of.at_least for (each, of), view in looked if of.afresh or view is None}
+
     async def _read_some(self, asked: Mapping[UUID, int]) -> set[UUID]:
         """Tells the pool of these licences, of each of so many seats at least; answers those that nobody ever sold."""
         left, unknown = dict(asked), set[UUID]()
         for _ in range(_ATTEMPTS):
+            if not left:
+                return unknown
             seen = await asyncio.to_thread(self._epochs.counting, left)
             epochs = dict(zip(left, await asyncio.gather(*map(self._pool.epoch, left)), strict=True))
             begun, facts, seats = await asyncio.to_thread(self._read, left, epochs, seen)
@@ -127,8 +137,6 @@ class SeatLoading:
             unknown |= begun - facts.keys()
             done = unknown.union(each for each, is_taken in zip(facts, taken, strict=True) if is_taken)
             left = {each: most for each, most in left.items() if each not in done}
-            if not left:
-                return unknown
         raise Unavailable(retry_after=1)  # the pool loses them as fast as they are read
 
     def _read(

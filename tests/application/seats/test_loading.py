@@ -28,6 +28,22 @@ def test_whatever_is_asked_for_while_licences_are_read_is_read_next_in_one_quest
     assert sum(asked) == 50 and len(asked) <= 5
 
 
+def test_what_another_process_has_told_the_pool_meanwhile_is_not_read_again(world):
+    sold, asked = world.sell(seats=1), []
+
+    async def story(seats: Seats) -> None:
+        async with world.open_seats() as others:
+            await others.loading.load(sold.id)
+            find_all = world.store.find_all
+            world.store.find_all = lambda kind, ids: asked.append(len(ids)) or find_all(kind, ids)
+            await seats.loading.load(sold.id)
+            assert asked == []
+            await seats.loading.load(sold.id, afresh=True)
+            assert asked == [1]
+
+    world.with_seats(story)
+
+
 def test_a_licence_that_nobody_ever_sold_fails_its_own_reader_only(world):
     sold = world.sell(seats=1)
 
