@@ -275,9 +275,8 @@ class Services(OutboundServices):
     def errands(self) -> Errands:
         post = NoticePost(self.mailer, self.clock)
         claims = PurchaseClaims(self.store, self.personal_data, self.billing_accounts, self.works)
-        return Errands(
-            self.store, self.outbox, self.notices, post, claims, self.seat_work, self.webhook_endpoints, self.clock
-        )
+        ends = self.seat_work, self.webhook_endpoints
+        return Errands(self.store, self.outbox, self.notices, post, claims, *ends, self.clock)
 
     # what happened, and whether it is whole
 

@@ -112,11 +112,11 @@ class WebhookBook:
         """Fails on a slot that is taken."""
         return (
             "insert into webhook_endpoints"
-            " (endpoint_id, organization_id, slot, created_at, url, description, types, secret)"
-            " values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            " (endpoint_id, organization_id, slot, created_at, url, description, types, disabled, secret)"
+            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 *(endpoint.id, endpoint.organization_id, slot, endpoint.created_on),
-                *(self._seal(url, endpoint.id, "url"), description, list(endpoint.types)),
+                *(self._seal(url, endpoint.id, "url"), description, list(endpoint.types), endpoint.disabled),
                 self._seal(secret, endpoint.id, "secret"),
             ),
         )
@@ -134,8 +134,14 @@ class WebhookBook:
         return "update webhook_endpoints set types = %s where endpoint_id = %s", (list(types), endpoint_id)
 
     @staticmethod
-    def switch(endpoint_id: UUID, disabled: str | None) -> Row:
-        return "update webhook_endpoints set disabled = %s where endpoint_id = %s", (disabled, endpoint_id)
+    def enable(endpoint_id: UUID) -> Row:
+        return "update webhook_endpoints set disabled = null where endpoint_id = %s", (endpoint_id,)
+
+    @staticmethod
+    def disable(endpoint_id: UUID, reason: str) -> Row:
+        """The first reason stands."""
+        sql = "update webhook_endpoints set disabled = coalesce(disabled, %s) where endpoint_id = %s"
+        return sql, (reason, endpoint_id)
 
     def rotate(self, endpoint_id: UUID, secret: str, former_until: datetime) -> Row:
         """The present secret becomes the former one."""

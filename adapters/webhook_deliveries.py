@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from adapters.database import Database, Row
 from adapters.webhook_post import Answer
-from domain.webhook_retries import RESTS_FROM
+from domain.webhook_delivery import RESTS_FROM
 
 CLAIM = 60
 """Seconds for which a claimed delivery is nobody else's."""

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from adapters.database import Database
-
-
-class State(StrEnum):
-    """Of a delivery. `canceled`: its endpoint was disabled or removed, or its replay stopped, before it was sent."""
-
-    WAITING = "waiting"
-    DELIVERED = "delivered"
-    GIVEN_UP = "given_up"
-    CANCELED = "canceled"
+from domain.webhook_delivery import DeliveryState
+from domain.webhook_endpoint import Replay
 
 
 class LoggedDelivery(NamedTuple):
@@ -34,7 +26,7 @@ class LoggedDelivery(NamedTuple):
     position: int | None
     replay_id: UUID | None
     is_test: bool
-    state: State
+    state: DeliveryState
     attempts: int
     created_at: datetime
     due_at: datetime
@@ -106,14 +98,24 @@ class WebhookDeliveryLog:
         )
         return [LoggedAttempt(**row) for row in found]
 
-    def replays(self, endpoint_id: UUID) -> Sequence[dict[str, Any]]:
-        """Newest first: id, both positions, types, state, up to where it has come, when it began."""
-        return self._database.fetch_all(
+    def replays(self, endpoint_id: UUID) -> Sequence[Replay]:
+        """The last hundred, newest first, as far as the follower has heard of them."""
+        found = self._database.fetch_all(
             "select feed_id as id, first_position as from_position, last_position as to_position, types, state,"
-            " coalesce(position, last_position) as position, created_at from webhook_feeds"
+            " position, created_at from webhook_feeds"
             " where endpoint_id = %s and is_replay order by created_at desc, feed_id limit 100",
             (endpoint_id,),
         )
+        return [Replay(**row) for row in found]
+
+    def running(self, replay_ids: Iterable[UUID]) -> int:
+        """How many of these replays are not over; those that the follower has not heard of yet are among them."""
+        found = self._database.fetch_one(
+            "select count(*) as n from unnest(%s::uuid[]) as asked (feed_id) left join webhook_feeds f using (feed_id)"
+            " where coalesce(f.state, 'running') = 'running'",
+            (list(replay_ids),),
+        )
+        return found["n"] if found else 0
 
     # for /metrics
 
@@ -135,4 +137,4 @@ class WebhookDeliveryLog:
 
 
 def _logged(row: dict[str, Any]) -> LoggedDelivery:
-    return LoggedDelivery(**{**row, "state": State(row["state"])})
+    return LoggedDelivery(**{**row, "state": DeliveryState(row["state"])})

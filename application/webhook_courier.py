@@ -13,8 +13,8 @@ from uuid import UUID
 import structlog
 
 from application.attribution import acting
+from domain.webhook_delivery import has_failed_for_good, next_attempt, rests_until
 from domain.webhook_endpoint import DisabledReason
-from domain.webhook_retries import has_failed_for_good, next_attempt, rests_until
 
 if TYPE_CHECKING:
     from datetime import datetime

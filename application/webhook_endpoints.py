@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
@@ -11,7 +13,7 @@ from uuid import UUID
 from application.store import Store
 from domain.errors import AlreadyRecorded, ConcurrentChange, Conflict, InvalidRequest, NotFound
 from domain.public_events import TEST, checked_filters
-from domain.webhook_endpoint import LONGEST_OVERLAP, DisabledReason, WebhookEndpoint
+from domain.webhook_endpoint import LONGEST_OVERLAP, DisabledReason, Replay, WebhookEndpoint
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -33,6 +35,18 @@ class NewEndpointSecret(NamedTuple):
 
     endpoint: KnownEndpoint
     secret: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is to be different about an endpoint; None: nothing. `description` counts when `is_described`."""
+
+    url: str | None = None
+    types: Sequence[str] | None = None
+    description: str | None = None
+    is_described: bool = False
+    enabled: bool | None = None
+    from_position: int | None = None
 
 
 class WebhookEndpoints:
@@ -76,7 +90,13 @@ class WebhookEndpoints:
         return self._book.live(organization_id=organization_id, after=after, limit=limit)
 
     def add(
-        self, organization_id: UUID | None, *, url: str, types: Iterable[str], description: str | None
+        self,
+        organization_id: UUID | None,
+        *,
+        url: str,
+        types: Iterable[str],
+        description: str | None = None,
+        enabled: bool = True,
     ) -> NewEndpointSecret:
         """An endpoint of an organization, or of the vendor when None; it is told from now on. `InvalidRequest`, and
         `Conflict` when there are as many as may be."""
@@ -91,6 +111,8 @@ class WebhookEndpoints:
                 types=filters,
                 now=self._clock.now(),
             )
+            if not enabled:
+                endpoint.disable(DisabledReason.BY_HAND, now=self._clock.now())
             slot = self._free_slot(organization_id)
             row = self._book.enter(endpoint, slot=slot, url=url, description=description, secret=secret)
             try:
@@ -100,34 +122,44 @@ class WebhookEndpoints:
             return NewEndpointSecret(self.find(endpoint.id), secret)
         raise ConcurrentChange(retry_after=1)
 
-    def redirect(self, endpoint_id: UUID, url: str) -> None:
-        """Another URL, for what waits as well."""
-        self._check_url(url)
-        digest, now = self._book.digest(url), self._clock.now()
-        rows = [self._book.redirect(endpoint_id, url)]
-        self._change(endpoint_id, lambda endpoint: endpoint.redirect(digest, now=now), rows)
+    def change(self, endpoint_id: UUID, wanted: Changes) -> KnownEndpoint:
+        """All of it or nothing. `InvalidRequest`, `NotFound`, `Conflict` when it is enabled and a position is given."""
+        types = None if wanted.types is None else checked_filters(wanted.types)
+        if wanted.url is not None:
+            self._check_url(wanted.url)
+        if wanted.from_position is not None:
+            self._check_position("from_position", wanted.from_position)
+        now, book = self._clock.now(), self._book
+        rows: list[Row] = []
+        steps: list[Callable[[WebhookEndpoint], None]] = []
+        if wanted.url is not None:
+            digest = book.digest(wanted.url)
+            rows.append(book.redirect(endpoint_id, wanted.url))
+            steps.append(lambda endpoint: endpoint.redirect(digest, now=now))
+        if types is not None:
+            rows.append(book.filter(endpoint_id, types))
+            steps.append(lambda endpoint: endpoint.filter(types, now=now))
+        if wanted.is_described:
+            rows.append(book.describe(endpoint_id, wanted.description))
+            steps.append(lambda endpoint: endpoint.describe(now=now))
+        if wanted.enabled is True:
+            rows.append(book.enable(endpoint_id))
+            steps.append(lambda endpoint: endpoint.enable(wanted.from_position, now=now))
+        elif wanted.enabled is False:
+            steps.append(lambda endpoint: endpoint.disable(DisabledReason.BY_HAND, now=now))
+            rows.append(book.disable(endpoint_id, DisabledReason.BY_HAND))
 
-    def describe(self, endpoint_id: UUID, description: str | None) -> None:
-        now, rows = self._clock.now(), [self._book.describe(endpoint_id, description)]
-        self._change(endpoint_id, lambda endpoint: endpoint.describe(now=now), rows)
+        def decide(endpoint: WebhookEndpoint) -> None:
+            for step in steps:
+                step(endpoint)
 
-    def filter(self, endpoint_id: UUID, types: Iterable[str]) -> None:
-        """Other types, from now on."""
-        filters, now = checked_filters(types), self._clock.now()
-        rows = [self._book.filter(endpoint_id, filters)]
-        self._change(endpoint_id, lambda endpoint: endpoint.filter(filters, now=now), rows)
-
-    def enable(self, endpoint_id: UUID, *, from_position: int | None = None) -> None:
-        """From now on, or from a position of the log (included). What was delivered is not sent again."""
-        if from_position is not None:
-            self._check_position("from_position", from_position)
-        now, rows = self._clock.now(), [self._book.switch(endpoint_id, None)]
-        self._change(endpoint_id, lambda endpoint: endpoint.enable(from_position, now=now), rows)
+        self._change(endpoint_id, decide, rows)
+        return self.find(endpoint_id)
 
     def disable(self, endpoint_id: UUID, reason: DisabledReason) -> None:
-        """Nothing more is sent. Once; the first reason stands."""
-        now, rows = self._clock.now(), [self._book.switch(endpoint_id, reason)]
-        if self._book.with_id(endpoint_id) is not None:
+        """Nothing more is sent. The first reason stands; one that was removed meanwhile stays so."""
+        now, rows = self._clock.now(), [self._book.disable(endpoint_id, reason)]
+        with suppress(NotFound):
             self._change(endpoint_id, lambda endpoint: endpoint.disable(reason, now=now), rows)
 
     def rotate_secret(self, endpoint_id: UUID, overlap: timedelta) -> NewEndpointSecret:
@@ -150,30 +182,33 @@ class WebhookEndpoints:
             self.remove(endpoint_id)
 
     def replay(
-        self, endpoint_id: UUID, *, from_position: int, to_position: int | None, types: Iterable[str] | None
-    ) -> UUID:
+        self,
+        endpoint_id: UUID,
+        *,
+        from_position: int,
+        to_position: int | None = None,
+        types: Iterable[str] | None = None,
+    ) -> Replay:
         """Tells it once more of what happened from a position to another (both included; None: to now). `Conflict` when
-        it is disabled, or has three replays running. Answers the replay's id."""
-        endpoint, last = self.find(endpoint_id), self._store.recorder.max_notification_id() or 0
+        it is disabled, or has three replays running."""
+        known, last = self.find(endpoint_id), self._store.recorder.max_notification_id() or 0
         until = last if to_position is None else to_position
         self._check_position("from_position", from_position)
         if not from_position <= until <= last:
             raise InvalidRequest.field("to_position", f"must be from from_position to {last}, the end of the log")
-        filters = endpoint.types if types is None else checked_filters(types)
-        if sum(each["state"] == "running" for each in self._log.replays(endpoint_id)) >= MOST_REPLAYS:
-            raise Conflict(f"{MOST_REPLAYS} replays to this endpoint are running; wait for one or stop it.")
+        filters = known.types if types is None else checked_filters(types)
         replay_id, now = self._clock.new_id(), self._clock.now()
 
         def begin(endpoint: WebhookEndpoint) -> None:
+            if self._log.running(endpoint.replays) >= MOST_REPLAYS:
+                raise Conflict(f"{MOST_REPLAYS} replays to this endpoint are running; wait for one or stop it.")
             endpoint.replay(replay_id, from_position=from_position, to_position=until, types=filters, now=now)
 
         self._change(endpoint_id, begin)
-        return replay_id
+        return Replay(replay_id, from_position, until, list(filters), "running", from_position - 1, now)
 
     def stop_replay(self, endpoint_id: UUID, replay_id: UUID) -> None:
-        """What of it waits is not sent."""
-        if replay_id not in {each["id"] for each in self._log.replays(endpoint_id)}:
-            raise NotFound.of("replay", replay_id)
+        """What of it waits is not sent. `NotFound`; twice is once."""
         now = self._clock.now()
         self._change(endpoint_id, lambda endpoint: endpoint.stop_replay(replay_id, now=now))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
@@ -19,6 +19,18 @@ class DisabledReason(StrEnum):
     BY_HAND = "by_hand"
     FAILING = "failing"  # nothing but failures for days
     GONE = "gone"  # it answered 410
+
+
+class Replay(NamedTuple):
+    """`state` is running, stopped or finished; everything up to `position` was handed over for delivery."""
+
+    id: UUID
+    from_position: int
+    to_position: int
+    types: list[str]
+    state: str
+    position: int
+    created_at: datetime
 
 
 class WebhookEndpoint(Aggregate):
@@ -36,6 +48,8 @@ class WebhookEndpoint(Aggregate):
         types: tuple[str, ...]
         disabled: DisabledReason | None
         former_secret_until: datetime | None
+        replays: frozenset[UUID]  # that were not stopped; when one is finished, the log does not say
+        stopped_replays: frozenset[UUID]
         is_removed: bool
 
     @classmethod
@@ -98,8 +112,12 @@ class WebhookEndpoint(Aggregate):
         )
 
     def stop_replay(self, replay_id: UUID, *, now: datetime) -> None:
+        """`NotFound` for one that there never was; twice is once."""
         self._require_there()
-        self.record(self.ReplayStopped, now=now, replay_id=replay_id)
+        if replay_id not in self.replays | self.stopped_replays:
+            raise NotFound.of("replay", replay_id)
+        if replay_id in self.replays:
+            self.record(self.ReplayStopped, now=now, replay_id=replay_id)
 
     def remove(self, *, now: datetime) -> None:
         """For good; twice is once."""
@@ -122,6 +140,8 @@ class WebhookEndpoint(Aggregate):
             endpoint.types = self.types
             endpoint.disabled = None
             endpoint.former_secret_until = None
+            endpoint.replays = frozenset()
+            endpoint.stopped_replays = frozenset()
             endpoint.is_removed = False
 
     class Redirected(Aggregate.Event):
@@ -171,9 +191,16 @@ class WebhookEndpoint(Aggregate):
         to_position: int
         types: tuple[str, ...]
 
+        def apply(self, endpoint: WebhookEndpoint) -> None:
+            endpoint.replays |= {self.replay_id}
+
     class ReplayStopped(Aggregate.Event):
         TOPIC = "webhook_endpoint.replay_stopped"
         replay_id: UUID
+
+        def apply(self, endpoint: WebhookEndpoint) -> None:
+            endpoint.replays -= {self.replay_id}
+            endpoint.stopped_replays |= {self.replay_id}
 
     class Removed(Aggregate.Event):
         TOPIC = "webhook_endpoint.removed"

@@ -1,4 +1,4 @@
-"""When a webhook is sent again, when it is given up, and when an endpoint rests or is disabled.
+"""Deliveries of webhooks: when one is sent again, when it is given up, and when an endpoint rests or is disabled.
 
 A pause is a share, drawn anew each time, of a ceiling that grows (exponential backoff with full jitter): a thousand
 deliveries that failed together do not come back together.
@@ -7,6 +7,17 @@ deliveries that failed together do not come back together.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class DeliveryState(StrEnum):
+    """`canceled`: its endpoint was disabled or removed, or its replay stopped, before it was sent."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
+    CANCELED = "canceled"
+
 
 TRY_FOR = timedelta(days=3)
 """A delivery is tried for so long after its first attempt, at the end of it once more, and is then given up."""
