@@ -202,8 +202,11 @@ class _Stream(httpcore.NetworkStream):
             with _in_time(httpcore.ConnectTimeout, httpcore.ConnectError):
                 self._socket.settimeout(self._network.left())
                 return _Stream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname), self._network)
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error.__cause__, ssl.SSLError):
+                is_wrong = isinstance(error.__cause__, ssl.SSLCertVerificationError)
+                raise Unreachable("certificate_invalid" if is_wrong else "tls_failed") from error
             raise
 
     def close(self) -> None:
@@ -220,22 +223,16 @@ class _Stream(httpcore.NetworkStream):
 
 @contextmanager
 def _in_time(late: type[Exception], lost: type[Exception]) -> Iterator[None]:
-    """The library's words for what sockets raise; a wrong certificate keeps its own."""
+    """The library's words for what sockets raise."""
     try:
         yield
     except TimeoutError as error:
         raise late(str(error)) from error
-    except ssl.SSLCertVerificationError:
-        raise
     except OSError as error:
         raise lost(str(error)) from error
 
 
 def _word_for(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "certificate_invalid"
-    if isinstance(error.__cause__, ssl.SSLError):
-        return "tls_failed"
     if "disconnected" in str(error):
         return "connection_lost"
     return next((word for kind, word in _WORDS if isinstance(error, kind)), "failed")
