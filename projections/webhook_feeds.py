@@ -50,6 +50,7 @@ class Feed(NamedTuple):
     types: list[str]
     is_replay: bool
     position: int | None
+    first_position: int
     last_position: int | None
 
 
@@ -152,18 +153,18 @@ class WebhookFeeds:
             return
         ((until,),) = _rows(connection, "select position from follower_positions where name = %s", (NAME,))
         last = feed.last_position
-        position: int | None = self._read_on(connection, feed, until if last is None else min(until, last))
+        room = (MOST_OF_REPLAY if feed.is_replay else MOST_CAUGHT_UP) - _waiting(connection, feed.feed_id)
+        position: int | None = self._read_on(connection, feed, until if last is None else min(until, last), room)
         state = "finished" if last is not None and position == last else "running"
-        if last is None and position == until and _held_position(connection) == until:
+        if last is None and position == until and room > 0 and _held_position(connection) == until:
             position = None
         sql = "update webhook_feeds set state = %s, position = %s where feed_id = %s"
         connection.execute(sql, (state, position, feed_id))
 
-    def _read_on(self, connection: psycopg.Connection[Any], feed: Feed, end: int) -> int:
-        """Answers the position up to which everything is entered."""
+    def _read_on(self, connection: psycopg.Connection[Any], feed: Feed, end: int, room: int) -> int:
+        """Enters about so many; answers the position up to which everything is entered."""
         assert feed.position is not None
         position, topics = feed.position, sorted(topics_of(feed.types))
-        room = (MOST_OF_REPLAY if feed.is_replay else MOST_CAUGHT_UP) - _waiting(connection, feed.feed_id)
         for _ in range(_WINDOWS):
             if position >= end or room <= 0:
                 break
@@ -192,9 +193,9 @@ Change = Callable[[Recorded, Deliveries, datetime], Iterable[Statement]]
 def _added(recorded: Recorded, _: Deliveries, __: datetime) -> Iterable[Statement]:
     id, added = recorded.stream_id, recorded.event
     yield (
-        "insert into webhook_feeds (feed_id, endpoint_id, organization_id, types, created_at)"
-        " values (%s, %s, %s, %s, %s) on conflict do nothing",
-        (id, id, added.organization_id, list(added.types), added.timestamp),
+        "insert into webhook_feeds (feed_id, endpoint_id, organization_id, types, first_position, created_at)"
+        " values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
+        (id, id, added.organization_id, list(added.types), recorded.position, added.timestamp),
     )
 
 
@@ -204,9 +205,10 @@ def _filtered(recorded: Recorded, _: Deliveries, __: datetime) -> Iterable[State
 
 
 def _enabled(recorded: Recorded, deliveries: Deliveries, _: datetime) -> Iterable[Statement]:
-    first = recorded.event.from_position
-    sql = "update webhook_feeds set state = 'running', position = %s where feed_id = %s"
-    yield sql, (None if first is None else first - 1, recorded.stream_id)
+    asked = recorded.event.from_position
+    first, position = (recorded.position, None) if asked is None else (asked, asked - 1)
+    sql = "update webhook_feeds set state = 'running', first_position = %s, position = %s where feed_id = %s"
+    yield sql, (first, position, recorded.stream_id)
     yield deliveries.forgive(recorded.stream_id)
 
 
@@ -275,7 +277,7 @@ _EVENTS = """
 
 def _is_for(fact: PublicFact, feed: Feed) -> bool:
     is_theirs = feed.organization_id is None or feed.organization_id == fact.organization_id
-    return is_theirs and chooses(feed.types, fact.name)
+    return is_theirs and fact.recorded.position >= feed.first_position and chooses(feed.types, fact.name)
 
 
 def _waiting(connection: psycopg.Connection[Any], feed_id: UUID) -> int:

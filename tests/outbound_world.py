@@ -1,4 +1,4 @@
-"""An engine that tells outsiders of facts: the follower, the feeds and the courier as the processes run them, by hand."""
+"""An engine that tells outsiders of facts: follower, feeds and courier as the processes run them, by hand."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from adapters.webhook_delivery_log import LoggedDelivery
 from application.webhook_endpoints import NewEndpointSecret
 from domain.organization import Organization
 from projections.follower import Followers, connect
+from projections.positions import register
 from projections.webhook_feeds import Owner
 
 
@@ -37,8 +38,6 @@ class Outbound:
         """What the dispatcher does."""
         with connect(self.services.settings.database_url) as connection:
             followers = Followers(self.services.database.url, self.services.codec.to_domain_event, [self._feeds])
-            from projections.positions import register
-
             register(connection, [self._feeds])
             followers.catch_up(connection)
             failed = connection.execute("select error from follower_positions where error is not null").fetchall()

@@ -7,8 +7,8 @@ create table webhook_feeds (
     is_replay       boolean not null default false,
     state           text    not null default 'running' check (state in ('running', 'stopped', 'finished')),
     position        bigint,                   -- null: level with the follower
-    first_position  bigint,                   -- of a replay, both included
-    last_position   bigint,
+    first_position  bigint  not null,         -- nothing before it is told
+    last_position   bigint,                   -- of a replay: nothing after it is told
     created_at      timestamptz not null
 );
 create index webhook_feeds_level on webhook_feeds (organization_id) where state = 'running' and position is null;

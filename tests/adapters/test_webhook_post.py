@@ -103,9 +103,9 @@ def test_deliveries_share_a_connection(receiver):
 
 def test_a_kept_connection_that_was_closed_meanwhile_is_no_failure():
     answers = iter([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"] * 3)
-    with raw_server(lambda connection: connection.sendall(next(answers))) as url:  # which closes after each answer
-        with sandbox_post().to(url, [SECRET]) as line:
-            assert [line.send(uuid4(), BODY).error for _ in range(3)] == [None] * 3
+    closing = raw_server(lambda connection: connection.sendall(next(answers)))  # after each answer
+    with closing as url, sandbox_post().to(url, [SECRET]) as line:
+        assert [line.send(uuid4(), BODY).error for _ in range(3)] == [None] * 3
 
 
 @pytest.mark.parametrize(

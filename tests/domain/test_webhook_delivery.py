@@ -10,7 +10,6 @@ from hypothesis import strategies as some
 
 from domain.webhook_delivery import (
     FEWEST_FAILURES,
-    LONGEST_WISH,
     RESTS_FROM,
     TRY_FOR,
     has_failed_for_good,
@@ -63,7 +62,6 @@ def test_three_days_take_at_least_thirteen_attempts(chance):
 )
 def test_what_the_endpoint_asks_for_is_granted_up_to_a_day(wish, seconds):
     assert pause(1, wish=wish) == seconds
-    assert LONGEST_WISH == timedelta(days=1)
 
 
 def test_an_endpoint_rests_from_its_third_failure_in_a_row_for_up_to_an_hour():
