@@ -40,7 +40,7 @@ class NewDelivery(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A delivery that is claimed: `attempts` were made before."""
+    """A delivery that is claimed; it has failed `failures` times since it was last begun with."""
 
     delivery_id: UUID
     endpoint_id: UUID
@@ -53,7 +53,7 @@ class Delivery(NamedTuple):
     version: int | None
     position: int | None
     created_at: datetime
-    attempts: int
+    failures: int
     first_tried_at: datetime | None
     claim: UUID
 
@@ -71,8 +71,8 @@ _ENTER = f"""
     select *, %s, %s from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[],
         %s::uuid[], %s::bigint[], %s::bigint[])
     on conflict (delivery_id) do """
-_REVIVE = """update set state = 'waiting', due_at = excluded.due_at, first_tried_at = null, finished_at = null
-    where d.state in ('canceled', 'given_up')"""
+_REVIVE = """update set state = 'waiting', due_at = excluded.due_at, failures = 0, first_tried_at = null,
+    finished_at = null where d.state in ('canceled', 'given_up')"""
 _CLAIM = f"""
     with free as (
         select d.delivery_id from webhook_deliveries d join webhook_endpoints e using (endpoint_id)
@@ -89,8 +89,9 @@ _CLAIM = f"""
     returning {_DELIVERY}"""
 _SETTLE = """
     with settled as (
-        update webhook_deliveries set state = %(state)s, attempts = attempts + 1, due_at = coalesce(%(due_at)s, due_at),
-            first_tried_at = coalesce(first_tried_at, %(at)s), claim = null, claimed_until = null,
+        update webhook_deliveries set state = %(state)s, attempts = attempts + 1, failures = failures + 1,
+            due_at = coalesce(%(due_at)s, due_at), first_tried_at = coalesce(first_tried_at, %(at)s), claim = null,
+            claimed_until = null,
             finished_at = case when %(state)s = 'waiting' then null else %(at)s::timestamptz end,
             status = %(status)s, error = %(error)s
         where delivery_id = %(delivery_id)s and claim = %(claim)s returning delivery_id, attempts
@@ -210,7 +211,7 @@ class WebhookDeliveries:
         """Tried now, whatever became of it, for three days anew; its endpoint rests no longer."""
         with self._database.transaction() as connection:
             connection.execute(
-                "update webhook_deliveries set state = 'waiting', due_at = %s, first_tried_at = null,"
+                "update webhook_deliveries set state = 'waiting', due_at = %s, failures = 0, first_tried_at = null,"
                 " finished_at = null where delivery_id = %s"
                 " and (claimed_until is null or claimed_until < clock_timestamp())",
                 (now, delivery_id),

@@ -132,7 +132,9 @@ class WebhookDeliveryLog:
 
     def failing(self) -> int:
         """Endpoints from which nothing but failures came of late."""
-        found = self._database.fetch_one("select count(*) as n from webhook_outages")
+        found = self._database.fetch_one(
+            "select count(*) as n from webhook_outages join webhook_endpoints using (endpoint_id)"
+        )
         return found["n"] if found else 0
 
 

@@ -36,6 +36,8 @@ router = APIRouter(
     dependencies=[Depends(known_parameters)],
 )
 
+_ADDRESSES = Limit("webhook-url", 30, timedelta(minutes=1))
+"""Each is asked a name server about."""
 _TESTS = Limit("webhook-test", 10, timedelta(minutes=1))
 _REPLAYS = Limit("webhook-replay", 10, timedelta(minutes=1))
 _LARGEST = 2**63 - 1
@@ -177,6 +179,7 @@ def create_webhook_endpoint(
     organization_id = caller.narrow(body.organization_id)
     if organization_id is not None:
         services.organizations.fetch(organization_id)
+    admit(services, _ADDRESSES, caller.actor)
     made = services.webhook_endpoints.add(
         organization_id, url=body.url, types=body.types, description=body.description, enabled=body.enabled
     )
@@ -201,6 +204,8 @@ def change_webhook_endpoint(
         caller.require(*scopes_of(checked_filters(body.types)))
     if body.from_position is not None and body.enabled is not True:
         raise InvalidRequest.field("from_position", "goes with enabled: true; see also POST …/replay")
+    if body.url is not None:
+        admit(services, _ADDRESSES, caller.actor)
     wanted = Changes(**body.model_dump(), is_described="description" in body.model_fields_set)
     return _shown(services.webhook_endpoints.change(endpoint.endpoint_id, wanted))
 

@@ -114,7 +114,7 @@ class WebhookCourier:
         if delivery.kind == "test":
             return None
         return next_attempt(
-            delivery.attempts + 1,
+            delivery.failures + 1,
             first_tried_at=delivery.first_tried_at or now,
             now=now,
             chance=self._chance(),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from adapters.webhook_delivery_log import LoggedDelivery, WebhookDeliveryLog
 
 MOST_OF_ORGANIZATION = 16
-MOST_OF_VENDOR = 64
+MOST_OF_VENDOR = 32
 MOST_REPLAYS = 3
 """Of one endpoint at a time."""
 _ATTEMPTS = 8

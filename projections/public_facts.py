@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from domain.public_events import GATHERED, PUBLIC, chooses, names_of
-from projections.log import Recorded
+from projections.log import Decode, Recorded, StoredRow
 
 TOLD = {kind.topic(): told for kind, told in PUBLIC.items()}
 """Stored kind of event → the names that it may be told by."""
@@ -31,6 +31,23 @@ _OWNERS = """
             and s.state->>'organization_id' is not null
         order by s.originator_version desc limit 1)
     from unnest(%s::bigint[], %s::uuid[], %s::bigint[]) as asked (position, stream, version)"""
+
+
+_EVENTS = """
+    select notification_id, originator_id, originator_version, topic, state::text, actor, cause from stored_events
+    where notification_id > %s and notification_id <= %s and topic = any(%s) order by notification_id limit %s"""
+
+
+def read_some(
+    connection: psycopg.Connection[Any], decode: Decode, after: int, until: int, topics: Sequence[str], limit: int
+) -> list[Recorded]:
+    """The first events of these kinds after a position and up to another, in log order."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(_EVENTS, (after, until, list(topics), limit)).fetchall()
+    return [
+        Recorded(position, StoredRow(stream, version, topic, state.encode()), actor, cause, decode)
+        for position, stream, version, topic, state, actor, cause in found
+    ]
 
 
 def public_facts(

@@ -20,8 +20,8 @@ from domain.aggregate import Event
 from domain.ids import public_event_id, webhook_delivery_id
 from domain.public_events import chooses, topics_of
 from domain.webhook_endpoint import WebhookEndpoint
-from projections.log import Decode, Recorded, StoredRow
-from projections.public_facts import TOLD, PublicFact, public_facts
+from projections.log import Decode, Recorded
+from projections.public_facts import TOLD, PublicFact, public_facts, read_some
 from projections.read_model import Statement
 
 NAME = "webhook_feeds"
@@ -31,6 +31,9 @@ MOST_WAITING = 10_000
 """Deliveries of an endpoint that wait; beyond that its feed falls behind and is brought on as they are done."""
 MOST_CAUGHT_UP = 1_000
 """The same for a feed that is behind: no more are entered than the endpoint takes."""
+MOST_AT_ONCE = 2_000
+"""Deliveries that the follower enters with one batch; endpoints that would make it more fall behind. A transaction that
+took longer than the follower may hold its position (3 s) would be begun again for ever."""
 _WINDOW = 20_000
 """Positions of the log looked through at once."""
 _WINDOWS = 5
@@ -108,18 +111,20 @@ class WebhookFeeds:
     def _serve_level(self, connection: psycopg.Connection[Any], batch: Sequence[Recorded]) -> None:
         wanted = [filter for (filter,) in _rows(connection, _WANTED)] if batch else []
         facts = public_facts(connection, batch, wanted) if wanted else []
-        if facts:
-            owners = list({each.organization_id for each in facts})
-            self._enter(connection, facts, [Feed(*row) for row in _rows(connection, _LEVEL, (owners,))])
+        room = MOST_AT_ONCE
+        for feed in _level_feeds(connection, {each.organization_id for each in facts}) if facts else ():
+            if room > 0:
+                room -= self._enter(connection, facts, feed)
+            else:
+                _put_behind(connection, feed.feed_id, batch[0].position - 1)
 
-    def _enter(self, connection: psycopg.Connection[Any], facts: Sequence[PublicFact], feeds: Iterable[Feed]) -> int:
+    def _enter(self, connection: psycopg.Connection[Any], facts: Sequence[PublicFact], feed: Feed) -> int:
         """Answers how many deliveries the facts make. An endpoint that is brought on is told what was canceled."""
-        feeds = list(feeds)
-        new = [self._delivery(fact, feed) for fact in facts for feed in feeds if _is_for(fact, feed)]
+        new = [self._delivery(fact, feed) for fact in facts if _is_for(fact, feed)]
         if new:
-            is_brought_on = any(feed.position is not None and not feed.is_replay for feed in feeds)
+            is_brought_on = feed.position is not None and not feed.is_replay
             connection.execute(*self._deliveries.enter(new, self._now(), revive=is_brought_on))
-            self._entered.update((each.endpoint_id, each.organization_id) for each in new)
+            self._entered.add((feed.endpoint_id, feed.organization_id))
         return len(new)
 
     def _delivery(self, fact: PublicFact, feed: Feed) -> Any:
@@ -141,8 +146,7 @@ class WebhookFeeds:
     def _fall_behind(self, connection: psycopg.Connection[Any], feed_id: UUID) -> None:
         with connection.transaction():
             if (position := _held_position(connection)) is not None:
-                sql = "update webhook_feeds set position = %s where feed_id = %s and position is null"
-                connection.execute(sql, (position, feed_id))
+                _put_behind(connection, feed_id, position)
 
     def _step(self, connection: psycopg.Connection[Any], feed_id: UUID) -> None:
         """Enters what the endpoint has room for. A feed becomes level while the follower's position is held, which is
@@ -169,20 +173,10 @@ class WebhookFeeds:
             if position >= end or room <= 0:
                 break
             window, limit = min(position + _WINDOW, end), room
-            batch = self._select(connection, position, window, topics, limit)
-            room -= self._enter(connection, public_facts(connection, batch, feed.types), [feed])
+            batch = read_some(connection, self._decode, position, window, topics, limit)
+            room -= self._enter(connection, public_facts(connection, batch, feed.types), feed)
             position = batch[-1].position if len(batch) == limit else window
         return position
-
-    def _select(
-        self, connection: psycopg.Connection[Any], after: int, until: int, topics: list[str], limit: int
-    ) -> list[Recorded]:
-        return [
-            Recorded(position, StoredRow(stream, version, topic, state.encode()), actor, cause, self._decode)
-            for position, stream, version, topic, state, actor, cause in _rows(
-                connection, _EVENTS, (after, until, topics, limit)
-            )
-        ]
 
 
 # what happens to endpoints
@@ -262,7 +256,7 @@ _CHANGES: Mapping[type[Event], Change] = {
 
 _FEED = f"select {', '.join(Feed._fields)} from webhook_feeds"
 _LEVEL = f"""{_FEED} where state = 'running' and position is null
-    and (organization_id is null or organization_id = any(%s))"""
+    and (organization_id is null or organization_id = any(%s)) order by random()"""
 _WANTED = "select distinct unnest(types) from webhook_feeds where state = 'running' and position is null"
 _BEHIND = """
     select feed_id from webhook_feeds where state = 'running' and position is not null order by random() limit %s"""
@@ -270,9 +264,15 @@ _CROWDED = """
     select feed_id from webhook_feeds f where state = 'running' and position is null and %s < (
         select count(*) from (select from webhook_deliveries d where d.feed_id = f.feed_id and d.state = 'waiting'
             limit %s + 1) as waiting)"""
-_EVENTS = """
-    select notification_id, originator_id, originator_version, topic, state::text, actor, cause from stored_events
-    where notification_id > %s and notification_id <= %s and topic = any(%s) order by notification_id limit %s"""
+
+
+def _level_feeds(connection: psycopg.Connection[Any], owners: Iterable[UUID | None]) -> list[Feed]:
+    return [Feed(*row) for row in _rows(connection, _LEVEL, (list(owners),))]
+
+
+def _put_behind(connection: psycopg.Connection[Any], feed_id: UUID, position: int) -> None:
+    sql = "update webhook_feeds set position = %s where feed_id = %s and position is null"
+    connection.execute(sql, (position, feed_id))
 
 
 def _is_for(fact: PublicFact, feed: Feed) -> bool:

@@ -14,6 +14,7 @@ create table webhook_deliveries (
     created_at      timestamptz not null,     -- the engine's clock, like all times here but `claimed_until`
     state           text        not null default 'waiting' check (state in ('waiting', 'delivered', 'given_up', 'canceled')),
     attempts        integer     not null default 0,
+    failures        integer     not null default 0,   -- since it was last begun with, which a retry by hand does anew
     first_tried_at  timestamptz,
     due_at          timestamptz not null,
     claim           uuid,                     -- of the worker that is at it

@@ -328,6 +328,18 @@ def test_what_was_given_up_is_sent_again_by_hand(services, world, receiver, owne
     assert len(receiver.requests) == 2, "also what was delivered"
 
 
+def test_what_is_sent_again_by_hand_begins_with_short_pauses_anew(services, world, receiver, owner, endpoint):
+    licence(services, owner)
+    receiver.respond = lambda _: BROKEN
+    world.settle()
+    world.pass_time(seconds=5)
+    world.deliver()
+    assert paused(services, world) == 20
+    services.webhook_endpoints.retry(world.deliveries()[0].delivery_id)
+    world.deliver()
+    assert paused(services, world) == 5
+
+
 def test_by_hand_an_endpoint_is_tried_while_it_rests(services, world, receiver, owner, endpoint):
     for _ in range(RESTS_FROM):
         licence(services, owner)

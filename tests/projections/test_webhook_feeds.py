@@ -261,6 +261,20 @@ def test_an_endpoint_with_too_much_waiting_falls_behind_and_catches_up(services,
     assert feed(services, id)["position"] is None
 
 
+def test_a_batch_that_would_make_too_many_deliveries_leaves_some_endpoints_behind(services, world, anns, monkeypatch):
+    monkeypatch.setattr(webhook_feeds, "MOST_AT_ONCE", 10)
+    endpoints = [world.endpoint(URL, "license.*") for _ in range(4)]
+    for _ in range(7):
+        licence(services, anns)
+    world.follow()
+    positions = [feed(services, each.endpoint.endpoint_id)["position"] for each in endpoints]
+    assert positions.count(None) == 2, "two make fourteen"
+    world.bring_on()
+    assert all(len(told(world, each)) == 7 for each in endpoints)
+    assert all(feed(services, each.endpoint.endpoint_id)["position"] is None for each in endpoints)
+    assert len(world.deliveries()) == 28
+
+
 def test_a_replay_is_bounded_resumes_and_ends(services, world, anns, monkeypatch):
     monkeypatch.setattr(webhook_feeds, "MOST_OF_REPLAY", 2)
     endpoint = world.endpoint(URL, "license.*", owner=anns)
