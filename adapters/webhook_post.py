@@ -114,9 +114,8 @@ class Line:
         self._pool.close()
 
     @cached_property
-    def _url(self) -> httpcore.URL:
-        target = WebhookUrl.parse(self._given_url, sandbox=self._sandbox)
-        return httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.target.encode())
+    def _target(self) -> WebhookUrl:
+        return WebhookUrl.parse(self._given_url, sandbox=self._sandbox)
 
     def _exchange_again_if_closed(self, headers: Mapping[str, str], body: bytes) -> _Exchanged:
         """A kept connection may be closed by the other side at any moment: that is no failure of the endpoint's."""
@@ -129,7 +128,10 @@ class Line:
             return self._exchange(headers, body)
 
     def _exchange(self, headers: Mapping[str, str], body: bytes) -> _Exchanged:
-        with self._pool.stream("POST", self._url, headers=list(headers.items()), content=body) as response:
+        to = self._target
+        url = httpcore.URL(scheme=to.scheme, host=to.host, port=to.port, target=to.target.encode())
+        named = [("host", to.authority), *headers.items()]
+        with self._pool.stream("POST", url, headers=named, content=body) as response:
             beginning = b""
             for part in response.iter_stream():
                 beginning += part[: KEPT_OF_BODY - len(beginning)]

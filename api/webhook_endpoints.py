@@ -227,7 +227,7 @@ def rotate_webhook_secret(
 ) -> NewEndpointAnswer:
     """A new secret, shown this once. During the overlap every webhook carries the signatures of both."""
     overlap = (body or RotationBody()).overlap
-    return _with_secret(services.webhook_endpoints.rotate_secret(endpoint.endpoint_id, overlap))  # type: ignore[arg-type]
+    return _with_secret(services.webhook_endpoints.rotate_secret(endpoint.endpoint_id, overlap))
 
 
 @router.post("/{endpoint_id}/test", status_code=202)

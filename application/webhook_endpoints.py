@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
@@ -129,32 +129,31 @@ class WebhookEndpoints:
             self._check_url(wanted.url)
         if wanted.from_position is not None:
             self._check_position("from_position", wanted.from_position)
-        now, book = self._clock.now(), self._book
-        rows: list[Row] = []
-        steps: list[Callable[[WebhookEndpoint], None]] = []
-        if wanted.url is not None:
-            digest = book.digest(wanted.url)
-            rows.append(book.redirect(endpoint_id, wanted.url))
-            steps.append(lambda endpoint: endpoint.redirect(digest, now=now))
-        if types is not None:
-            rows.append(book.filter(endpoint_id, types))
-            steps.append(lambda endpoint: endpoint.filter(types, now=now))
-        if wanted.is_described:
-            rows.append(book.describe(endpoint_id, wanted.description))
-            steps.append(lambda endpoint: endpoint.describe(now=now))
-        if wanted.enabled is True:
-            rows.append(book.enable(endpoint_id))
-            steps.append(lambda endpoint: endpoint.enable(wanted.from_position, now=now))
-        elif wanted.enabled is False:
-            steps.append(lambda endpoint: endpoint.disable(DisabledReason.BY_HAND, now=now))
-            rows.append(book.disable(endpoint_id, DisabledReason.BY_HAND))
+        steps = list(self._steps(endpoint_id, replace(wanted, types=types)))
 
         def decide(endpoint: WebhookEndpoint) -> None:
-            for step in steps:
+            for _, step in steps:
                 step(endpoint)
 
-        self._change(endpoint_id, decide, rows)
+        self._change(endpoint_id, decide, [row for row, _ in steps])
         return self.find(endpoint_id)
+
+    def _steps(self, id: UUID, wanted: Changes) -> Iterator[tuple[Row, Callable[[WebhookEndpoint], None]]]:
+        """Each change as a row and as a fact."""
+        now, book = self._clock.now(), self._book
+        if wanted.url is not None:
+            digest = book.digest(wanted.url)
+            yield book.redirect(id, wanted.url), lambda endpoint: endpoint.redirect(digest, now=now)
+        if wanted.types is not None:
+            types = tuple(wanted.types)
+            yield book.filter(id, types), lambda endpoint: endpoint.filter(types, now=now)
+        if wanted.is_described:
+            yield book.describe(id, wanted.description), lambda endpoint: endpoint.describe(now=now)
+        if wanted.enabled is True:
+            yield book.enable(id), lambda endpoint: endpoint.enable(wanted.from_position, now=now)
+        if wanted.enabled is False:
+            reason = DisabledReason.BY_HAND
+            yield book.disable(id, reason), lambda endpoint: endpoint.disable(reason, now=now)
 
     def disable(self, endpoint_id: UUID, reason: DisabledReason) -> None:
         """Nothing more is sent. The first reason stands; one that was removed meanwhile stays so."""

@@ -47,11 +47,16 @@ class WebhookUrl(NamedTuple):
         return cls(parts.scheme, host, port, _target(parts.path, parts.query))
 
     @property
-    def origin(self) -> str:
-        """What may be said aloud of it: a path or a query may be a secret."""
+    def authority(self) -> str:
+        """Host and port, as a request names them (RFC 9110 §7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         standard = {"http": 80, "https": _HTTPS}[self.scheme]
-        return f"{self.scheme}://{host}" + ("" if self.port == standard else f":{self.port}")
+        return host if self.port == standard else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """What may be said aloud of it: a path or a query may be a secret."""
+        return f"{self.scheme}://{self.authority}"
 
 
 def _require_reachable(host: str, port: int) -> None:

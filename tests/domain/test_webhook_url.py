@@ -88,7 +88,8 @@ def test_the_sandbox_takes_no_nonsense(text):
     ],
 )
 def test_only_its_origin_is_said_aloud(text, origin):
-    assert WebhookUrl.parse(text, sandbox=False).origin == origin
+    parsed = WebhookUrl.parse(text, sandbox=False)
+    assert parsed.origin == origin == f"https://{parsed.authority}"
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "100.63.0.1", "172.32.0.1", "2606:4700::1111", "2a00::1"])
