@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import socket
 from collections import defaultdict, deque
 from collections.abc import Collection, Sequence
@@ -19,7 +18,7 @@ from uuid import UUID
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
-from adapters.database import AWAY, Row, address, hold_briefly
+from adapters.database import AWAY, Row, address, hold_briefly, is_lost
 from adapters.event_codec import EventCodec
 from adapters.event_recorder import APPEND, MAX_BATCH, append_params
 from adapters.seat_claims import refused_claim
@@ -159,7 +158,7 @@ class GroupCommit:
         return list(answer[0]) if answer else []
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
-        if self._connection is not None and _is_lost(self._connection):
+        if self._connection is not None and is_lost(self._connection):
             await self._disconnect()
         if self._connection is None:
             self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
@@ -176,16 +175,6 @@ class GroupCommit:
         if self._writer is not None:
             await self._writer
         await self._disconnect()
-
-
-def _is_lost(connection: psycopg.AsyncConnection[Any]) -> bool:
-    """Whether an idle connection was ended by the server, perhaps long ago: it has something to say, a farewell or just
-    the end. Nothing was sent over it, so what is stored over another one cannot be stored twice."""
-    if connection.closed:
-        return True
-    wire = select.poll()
-    wire.register(connection.fileno(), select.POLLIN)
-    return bool(wire.poll(0))
 
 
 def _hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
