@@ -81,13 +81,13 @@ def test_whatever_is_killed_everything_arrives_in_order_under_one_id(services, e
     receiver.respond = lambda _: Response(200) if may_answer.wait(20) else None
     worker, dispatcher = engine.start("worker"), engine.start("dispatcher")
     first = licence()
-    until(lambda: len(receiver.requests) == 1)
+    until(lambda: len(receiver.requests) == 1, seconds=60)
     kill(worker)
     may_answer.set()
     assert claimed(services) == 1, "whether it arrived nobody knows"
     a_minute_passes(services)
     worker, _ = engine.start("worker"), engine.start("scheduler")
-    until(lambda: services.webhook_delivery_log.list(state="delivered", limit=10))
+    until(lambda: services.webhook_delivery_log.list(state="delivered", limit=10), seconds=60)
     assert {each.headers["webhook-id"] for each in receiver.requests} == {receiver.requests[0].headers["webhook-id"]}
     assert len(receiver.requests) == 2 and receiver.requests[0].body == receiver.requests[1].body
 
