@@ -11,10 +11,11 @@ from adapters import catalog_file
 from adapters.emails.kinds import license_file_name
 from adapters.event_recorder import EventRecorder
 from adapters.group_commit import GroupCommit
-from adapters.infrastructure import Infrastructure, required
+from adapters.infrastructure import required
 from adapters.license_file import build_license_file
 from adapters.log_scan import LogScan
 from adapters.notice_post import NoticePost
+from adapters.outbound import OutboundServices
 from adapters.postgres_line import PostgresLine
 from adapters.queue_tickets import QueueTickets
 from adapters.redis_cluster import line_to
@@ -66,7 +67,7 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(Infrastructure):
+class Services(OutboundServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)
@@ -81,6 +82,7 @@ class Services(Infrastructure):
 
     @cached_property
     def users(self) -> Users:
+        erasable = (self.session_callers, self.machine_names, self.seat_rule_names, *self.erasable_webhook_data)
         return Users(
             self.store,
             self.personal_data,
@@ -92,9 +94,7 @@ class Services(Infrastructure):
             public_url=self.settings.public_url,
             also_erase=[
                 self.mailer.erasing,
-                lambda _, organization_id: [self.session_callers.erase(organization_id)],
-                lambda _, organization_id: [self.machine_names.erase(organization_id)],
-                lambda _, organization_id: [self.seat_rule_names.erase(organization_id)],
+                lambda _, organization_id: [each.erase(organization_id) for each in erasable],
             ],
         )
 
@@ -264,6 +264,7 @@ class Services(Infrastructure):
             self.catalog,
             self.organizations,
             self.users,
+            self.webhook_notices,
             self.license_keys,
             self.license_file,
             license_file_name,
@@ -274,7 +275,8 @@ class Services(Infrastructure):
     def errands(self) -> Errands:
         post = NoticePost(self.mailer, self.clock)
         claims = PurchaseClaims(self.store, self.personal_data, self.billing_accounts, self.works)
-        return Errands(self.store, self.outbox, self.notices, post, claims, self.seat_work, self.clock)
+        ends = self.seat_work, self.webhook_endpoints
+        return Errands(self.store, self.outbox, self.notices, post, claims, *ends, self.clock)
 
     # what happened, and whether it is whole
 

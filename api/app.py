@@ -40,6 +40,8 @@ from api import (
     subscriptions,
     users,
     validation,
+    webhook_deliveries,
+    webhook_endpoints,
     webhooks,
 )
 from api.middleware import Frame, OnAnswer, access_log
@@ -64,6 +66,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     invoices.router,
     catalog.router,
     provider_events.router,
+    webhook_endpoints.router,
+    webhook_deliveries.router,
     overview.router,
     audit.router,
     sandbox.router,

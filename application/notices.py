@@ -15,6 +15,7 @@ from domain.money import Money
 from domain.notice import Notice
 from domain.subscription import Subscription
 from domain.user import User
+from domain.webhook_endpoint import WebhookEndpoint
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from application.license_keys import LicenseKeys
     from application.organizations import Organizations
     from application.users import Users
+    from application.webhook_notices import WebhookNotices
 
 
 class Notices:
@@ -33,6 +35,7 @@ class Notices:
         catalog: Catalog,
         organizations: Organizations,
         users: Users,
+        webhooks: WebhookNotices,
         keys: LicenseKeys,
         license_file: Callable[[Mapping[str, Any]], bytes],
         file_name: Callable[[str], str],
@@ -42,6 +45,7 @@ class Notices:
         self._catalog = catalog
         self._organizations = organizations
         self._users = users
+        self._webhooks = webhooks
         self._keys = keys
         self._license_file = license_file
         self._file_name = file_name
@@ -52,6 +56,8 @@ class Notices:
         id = message_id(event.originator_id, event.originator_version, kind)
         if isinstance(event, User.Registered | User.PasswordResetRequested | User.PasswordChanged):
             return self._to_person(id, kind, event)
+        if isinstance(event, WebhookEndpoint.Disabled):
+            return self._webhooks.disabled(id, kind, event)
         if isinstance(event, Subscription.TrialEnding | Subscription.CancellationSet):
             return self._about_subscription(id, kind, event)
         return self._about_license(id, kind, event)

@@ -10,9 +10,11 @@ from domain.billing_account import BillingAccount
 from domain.license import License
 from domain.subscription import Subscription
 from domain.user import User
+from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 
 CLAIM_PURCHASES = "claim_purchases"
 END_SESSIONS = "end_sessions"
+REMOVE_ENDPOINTS = "remove_endpoints"  # webhooks of an organization whose last person was erased
 MAIL_ACCOUNT = "mail_account"  # licences that were issued before an address was known
 
 
@@ -36,11 +38,16 @@ def _cancellation(event: Subscription.CancellationSet) -> list[str]:
     return [mail("subscription_cancelled")] if event.cancel_at else []
 
 
+def _disabled(event: WebhookEndpoint.Disabled) -> list[str]:
+    return [] if event.reason is DisabledReason.BY_HAND else [mail("webhook_endpoint_disabled")]
+
+
 ERRANDS: Mapping[type[Event], _Errands] = {
     User.Registered: _always(mail("verify_email")),
     User.EmailVerified: _always(CLAIM_PURCHASES),
     User.PasswordResetRequested: _always(mail("reset_password")),
     User.PasswordChanged: _always(mail("password_changed")),
+    User.Erased: _always(REMOVE_ENDPOINTS),
     BillingAccount.ContactLearned: _always(MAIL_ACCOUNT),
     Subscription.TrialEnding: _always(mail("trial_ending")),
     Subscription.CancellationSet: _cancellation,
@@ -54,6 +61,7 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     License.Expired: _always(END_SESSIONS),
     License.Resized: _always(END_SESSIONS),
     License.PurchaseChanged: _always(END_SESSIONS),
+    WebhookEndpoint.Disabled: _disabled,
 }
 
 

@@ -87,6 +87,16 @@ def message_id(event_stream: UUID, version: int, kind: str) -> UUID:
     return uuid5(event_stream, f"message/{version}/{kind}")
 
 
+def public_event_id(stream: UUID, version: int, name: str) -> UUID:
+    """What outsiders know a fact by, under the name that it is told by: the same for everybody, at each delivery."""
+    return uuid5(stream, f"public/{version}/{name}")
+
+
+def webhook_delivery_id(feed: UUID, public_event: UUID) -> UUID:
+    """The one delivery of a fact to an endpoint, or within a replay (`feed`)."""
+    return uuid5(feed, f"delivery/{public_event}")
+
+
 def admin_key_id(digest: str) -> UUID:
     """The API key that is made from the settings at first start; the same secret never makes a second one."""
     return uuid5(_USHER, f"admin-key/{digest}")

@@ -13,6 +13,7 @@ from scripts.benchmarks.intake import webhooks
 from scripts.benchmarks.log_reading import follower, verify
 from scripts.benchmarks.log_writing import group_commit
 from scripts.benchmarks.memory import memory
+from scripts.benchmarks.outbound import outbound
 from scripts.benchmarks.pools import seats
 from scripts.benchmarks.scale_out import standby
 
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "acquire": acquire,
     "validate": validate,
     "webhooks": webhooks,
+    "outbound": outbound,
     "group-commit": group_commit,
     "follower": follower,
     "verify": verify,
