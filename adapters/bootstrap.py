@@ -16,12 +16,14 @@ from adapters.infrastructure import required
 from adapters.license_file import build_license_file
 from adapters.log_scan import LogScan
 from adapters.notice_post import NoticePost
+from adapters.outbound import OutboundServices
 from adapters.postgres_line import PostgresLine
 from adapters.queue_tickets import QueueTickets
 from adapters.redis_cluster import line_to
 from adapters.redis_line import RedisLine
 from adapters.return_statement import ReturnStatements
 from adapters.seat_claims import SeatClaims
+from adapters.seat_epochs import SeatEpochs
 from adapters.seat_log import SeatLog
 from adapters.settings import Settings
 from adapters.signing_key import Algorithm
@@ -66,7 +68,7 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(UsageServices):
+class Services(OutboundServices, UsageServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)
@@ -81,21 +83,17 @@ class Services(UsageServices):
 
     @cached_property
     def users(self) -> Users:
+        erasable = (*self.erasable_names, *self.erasable_webhook_data)
+        access = self.passwords, self.login_sessions, self.key_index, self.tokens
         return Users(
             self.store,
             self.personal_data,
-            self.passwords,
-            self.login_sessions,
-            self.key_index,
-            self.tokens,
+            *access,
             self.clock,
             public_url=self.settings.public_url,
             also_erase=[
                 self.mailer.erasing,
-                lambda _, organization_id: [self.session_callers.erase(organization_id)],
-                lambda _, organization_id: [self.machine_names.erase(organization_id)],
-                lambda _, organization_id: [self.seat_rule_names.erase(organization_id)],
-                lambda _, organization_id: [self.subject_names.erase(organization_id)],
+                lambda _, organization_id: [each.erase(organization_id) for each in erasable],
             ],
         )
 
@@ -242,6 +240,7 @@ class Services(UsageServices):
             log=log,
             store=self.store,
             seat_log=SeatLog(self.database, self.codec),
+            epochs=SeatEpochs(self.database),
             callers=self.session_callers,
             claims=SeatClaims(self.database),
             admission=self.seat_admission,
@@ -264,6 +263,7 @@ class Services(UsageServices):
             self.catalog,
             self.organizations,
             self.users,
+            self.webhook_notices,
             self.license_keys,
             self.license_file,
             license_file_name,
@@ -275,7 +275,8 @@ class Services(UsageServices):
     def errands(self) -> Errands:
         post = NoticePost(self.mailer, self.clock)
         claims = PurchaseClaims(self.store, self.personal_data, self.billing_accounts, self.works)
-        return Errands(self.store, self.outbox, self.notices, post, claims, self.seat_work, self.clock)
+        ends = self.seat_work, self.webhook_endpoints
+        return Errands(self.store, self.outbox, self.notices, post, claims, *ends, self.clock)
 
     # what happened, and whether it is whole
 

@@ -13,7 +13,7 @@ from adapters.quota_totals import QuotaTotals
 from adapters.redis_cluster import line_to
 from adapters.redis_line import RedisLine
 from adapters.rights_log import RightsLog
-from adapters.subject_digests import SubjectDigests, SubjectNames
+from adapters.subject_digests import SubjectDigests
 from adapters.switching_quotas import SwitchingQuotas
 from adapters.usage_log import UsageLog
 from adapters.usage_ranges import UsageRanges
@@ -53,10 +53,6 @@ class UsageServices(Infrastructure):
     @cached_property
     def subject_digests(self) -> SubjectDigests:
         return SubjectDigests(self.secrets)
-
-    @cached_property
-    def subject_names(self) -> SubjectNames:
-        return SubjectNames(self.database)
 
     @cached_property
     def usage_records(self) -> UsageRecords:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from adapters.database import address, hold_briefly
+from adapters.database import address, hold_briefly, is_lost
 
 PATIENCE = 8.0
 """Seconds for a batch to be stored. One that waits for a standby that is away would wait until that is back."""
@@ -44,22 +43,12 @@ class CommitLine:
             await connection.close()
 
     async def _connected(self) -> Connection:
-        if self._connection is not None and _is_lost(self._connection):
+        if self._connection is not None and is_lost(self._connection):
             await self.close()
         if self._connection is None:
             self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
             await self._connection.execute(hold_briefly(self._connection.info.server_version))
         return self._connection
-
-
-def _is_lost(connection: Connection) -> bool:
-    """Whether an idle connection was ended by the server, perhaps long ago: it has something to say, a farewell or just
-    the end. Nothing was sent over it, so what is stored over another one cannot be stored twice."""
-    if connection.closed:
-        return True
-    wire = select.poll()
-    wire.register(connection.fileno(), select.POLLIN)
-    return bool(wire.poll(0))
 
 
 def _hang_up(connection: Connection) -> None:

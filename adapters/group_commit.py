@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
@@ -20,6 +21,7 @@ from adapters.database import AWAY, Row
 from adapters.event_codec import EventCodec
 from adapters.event_recorder import APPEND, MAX_BATCH, append_params
 from adapters.seat_claims import refused_claim
+from adapters.seat_epochs import epoch_over, require_epochs
 from adapters.seat_periods import period_over
 from domain.aggregate import Event
 from domain.errors import Unavailable
@@ -36,6 +38,7 @@ class _Append:
     cause: str
     done: asyncio.Future[int]
     period: int | None
+    epochs: Collection[tuple[UUID, str]]
 
     def answer(self, position: int) -> None:
         if not self.done.done():  # its caller may have been cancelled; the event is stored all the same
@@ -56,11 +59,19 @@ class GroupCommit:
         self._writer: asyncio.Task[None] | None = None
 
     async def append(
-        self, events: Sequence[Event], *, rows: Sequence[Row] = (), actor: str, cause: str, period: int | None = None
+        self,
+        events: Sequence[Event],
+        *,
+        rows: Sequence[Row] = (),
+        actor: str,
+        cause: str,
+        period: int | None = None,
+        epochs: Collection[tuple[UUID, str]] = (),
     ) -> int:
         """Stores the events (and the rows with them) durably; answers the position of the last.
 
-        `period` is that of the seat pool on whose word they are stored; `PeriodOver` when another has begun.
+        `period` is that of the seat pool on whose word they are stored; `PeriodOver` when another has begun. `epochs`
+        are those of licences of which that pool took a session for lapsed; `EpochOver` when one of them is over.
         Raises the library's `IntegrityError` when a version exists, its predecessor does not, or a row conflicts
         (`ClaimRefused` when a row of `seat_claims` does);
         `Unavailable` when Postgres is away: then nothing is known to be stored, and a repetition is safe.
@@ -69,7 +80,7 @@ class GroupCommit:
             raise Unavailable(retry_after=1)
         stored = [self._codec.to_stored_event(event) for event in events]
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Append(stored, rows, actor, cause, done, period))
+        self._waiting.append(_Append(stored, rows, actor, cause, done, period, epochs))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all(), name="group-commit")
         return await done
@@ -146,6 +157,9 @@ class GroupCommit:
 
 def _by_statement(batch: list[_Append]) -> dict[str, list[Any]]:
     grouped: dict[str, list[Any]] = defaultdict(list)
+    if epochs := [each for append in batch for each in append.epochs]:
+        sql, params = require_epochs(epochs)  # all at once and in order, or those who begin some would wait in a circle
+        grouped[sql].append(params)
     for append in batch:
         for sql, params in append.rows:
             grouped[sql].append(params)
@@ -153,7 +167,7 @@ def _by_statement(batch: list[_Append]) -> dict[str, list[Any]]:
 
 
 def _refusal(error: Exception) -> Exception:
-    return refused_claim(error) or period_over(error) or IntegrityError(str(error))
+    return refused_claim(error) or period_over(error) or epoch_over(error) or IntegrityError(str(error))
 
 
 def _unavailable(error: Exception) -> Unavailable:

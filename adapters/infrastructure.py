@@ -34,6 +34,7 @@ from adapters.session_callers import SessionCallers
 from adapters.settings import Settings
 from adapters.signing import SigningKeys
 from adapters.stored_answers import StoredAnswers
+from adapters.subject_digests import SubjectNames
 from adapters.task_queue import TaskQueue, broker_for
 from adapters.tokens import Tokens
 from adapters.webhook_signatures import WebhookSignatures
@@ -113,6 +114,15 @@ class Infrastructure:
     @cached_property
     def seat_rule_names(self) -> SeatRuleNames:
         return SeatRuleNames(self.database)
+
+    @cached_property
+    def subject_names(self) -> SubjectNames:
+        return SubjectNames(self.database)
+
+    @property
+    def erasable_names(self) -> tuple[SessionCallers, MachineNames, SeatRuleNames, SubjectNames]:
+        """Each has `erase(organization_id)`, the statement that forgets what may be about people."""
+        return self.session_callers, self.machine_names, self.seat_rule_names, self.subject_names
 
     @cached_property
     def redis_line(self) -> RedisLine:

@@ -46,6 +46,8 @@ from api import (
     usage_reports,
     users,
     validation,
+    webhook_deliveries,
+    webhook_endpoints,
     webhooks,
 )
 from api.middleware import Frame, OnAnswer, access_log
@@ -75,6 +77,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     quota_admin.router,
     time_zone.router,
     provider_events.router,
+    webhook_endpoints.router,
+    webhook_deliveries.router,
     overview.router,
     audit.router,
     sandbox.router,

@@ -18,6 +18,7 @@ from domain.phrases import quantity
 from domain.quota import Quota
 from domain.subscription import Subscription
 from domain.user import User
+from domain.webhook_endpoint import WebhookEndpoint
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from application.license_keys import LicenseKeys
     from application.organizations import Organizations
     from application.users import Users
+    from application.webhook_notices import WebhookNotices
 
 
 class Notices:
@@ -36,6 +38,7 @@ class Notices:
         catalog: Catalog,
         organizations: Organizations,
         users: Users,
+        webhooks: WebhookNotices,
         keys: LicenseKeys,
         license_file: Callable[[Mapping[str, Any]], bytes],
         file_name: Callable[[str], str],
@@ -46,6 +49,7 @@ class Notices:
         self._catalog = catalog
         self._organizations = organizations
         self._users = users
+        self._webhooks = webhooks
         self._keys = keys
         self._license_file = license_file
         self._file_name = file_name
@@ -57,6 +61,8 @@ class Notices:
         id = message_id(event.originator_id, event.originator_version, kind)
         if isinstance(event, User.Registered | User.PasswordResetRequested | User.PasswordChanged):
             return self._to_person(id, kind, event)
+        if isinstance(event, WebhookEndpoint.Disabled):
+            return self._webhooks.disabled(id, kind, event)
         if isinstance(event, Subscription.TrialEnding | Subscription.CancellationSet):
             return self._about_subscription(id, kind, event)
         if isinstance(event, Quota.Warned | Quota.Reached):

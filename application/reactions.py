@@ -11,9 +11,11 @@ from domain.license import License
 from domain.quota import Quota
 from domain.subscription import Subscription
 from domain.user import User
+from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 
 CLAIM_PURCHASES = "claim_purchases"
 END_SESSIONS = "end_sessions"
+REMOVE_ENDPOINTS = "remove_endpoints"  # webhooks of an organization whose last person was erased
 MAIL_ACCOUNT = "mail_account"  # licences that were issued before an address was known
 
 
@@ -37,11 +39,16 @@ def _cancellation(event: Subscription.CancellationSet) -> list[str]:
     return [mail("subscription_cancelled")] if event.cancel_at else []
 
 
+def _disabled(event: WebhookEndpoint.Disabled) -> list[str]:
+    return [] if event.reason is DisabledReason.BY_HAND else [mail("webhook_endpoint_disabled")]
+
+
 ERRANDS: Mapping[type[Event], _Errands] = {
     User.Registered: _always(mail("verify_email")),
     User.EmailVerified: _always(CLAIM_PURCHASES),
     User.PasswordResetRequested: _always(mail("reset_password")),
     User.PasswordChanged: _always(mail("password_changed")),
+    User.Erased: _always(REMOVE_ENDPOINTS),
     BillingAccount.ContactLearned: _always(MAIL_ACCOUNT),
     Subscription.TrialEnding: _always(mail("trial_ending")),
     Subscription.CancellationSet: _cancellation,
@@ -57,6 +64,7 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     License.PurchaseChanged: _always(END_SESSIONS),
     Quota.Warned: _always(mail("quota_warning")),
     Quota.Reached: _always(mail("quota_reached")),
+    WebhookEndpoint.Disabled: _disabled,
 }
 
 

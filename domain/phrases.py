@@ -22,6 +22,7 @@ from domain.seat import CloseReason, Seat
 from domain.seat_denial import Denial, SeatDenial
 from domain.standing import PaymentStanding
 from domain.subscription import Purchase, Subscription
+from domain.webhook_endpoint import DisabledReason
 
 
 def when(moment: datetime) -> str:
@@ -220,6 +221,11 @@ def payment_failed(event: Invoice.PaymentFailed) -> str:
     return f"Payment attempt {event.attempt} of the invoice failed on {when(event.failed_at)}; {again}"
 
 
+DISABLED = {
+    DisabledReason.BY_HAND: "by hand",
+    DisabledReason.FAILING: "nothing but failures came of it for days",
+    DisabledReason.GONE: "it answered that it is gone",
+}
 _BASIS = {
     Basis.DERIVED: "made from the customer",
     Basis.EMAIL: "found by its confirmed e-mail address",

@@ -27,6 +27,7 @@ from domain.seat_denial import SeatDenial
 from domain.subscription import Subscription
 from domain.usage_subject import UsageSubject
 from domain.user import PasswordProof, User
+from domain.webhook_endpoint import WebhookEndpoint
 
 
 def sentence_of(event: Event) -> str:
@@ -162,6 +163,28 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f" by {say.when(e.refund.refunded_at)}"
     ),
     Invoice.Transferred: lambda e: f"The invoice went over to organization {say.short(e.organization_id)}",
+    # who is told
+    WebhookEndpoint.Added: lambda e: (
+        f"A webhook endpoint of {'the organization' if e.organization_id else 'the vendor'} was added"
+        f" for {say.listed(e.types)}"
+    ),
+    WebhookEndpoint.Redirected: lambda _: "The webhook endpoint has another address",
+    WebhookEndpoint.Described: lambda _: "The webhook endpoint's description was changed",
+    WebhookEndpoint.Filtered: lambda e: f"The webhook endpoint is told of {say.listed(e.types)} from here on",
+    WebhookEndpoint.SecretRotated: lambda e: (
+        f"The webhook endpoint has a new secret; the former one signs beside it {say.until(e.former_until)}"
+    ),
+    WebhookEndpoint.Enabled: lambda e: (
+        f"The webhook endpoint was enabled, from position {e.from_position} on"
+        if e.from_position
+        else "The webhook endpoint was enabled, from here on"
+    ),
+    WebhookEndpoint.Disabled: lambda e: f"The webhook endpoint was disabled: {say.DISABLED[e.reason]}",
+    WebhookEndpoint.ReplayStarted: lambda e: (
+        f"A replay of {say.listed(e.types)} from position {e.from_position} to {e.to_position} was asked for"
+    ),
+    WebhookEndpoint.ReplayStopped: lambda e: f"Replay {say.short(e.replay_id)} was stopped",
+    WebhookEndpoint.Removed: lambda _: "The webhook endpoint was removed",
     # what providers report
     ProviderEvent.Received: lambda e: f"{say.provider(e.provider)} reported {e.type} ({e.event})",
     ProviderEvent.Processed: lambda e: (

@@ -24,6 +24,7 @@ class MailKind(StrEnum):
     TRIAL_ENDING = "trial_ending"
     QUOTA_WARNING = "quota_warning"
     QUOTA_REACHED = "quota_reached"
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,15 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
         ),
         MailKind.QUOTA_WARNING: _QUOTA,
         MailKind.QUOTA_REACHED: _QUOTA,
+        MailKind.WEBHOOK_ENDPOINT_DISABLED: Context(
+            required={
+                "endpoint": "text: its scheme, host and port; the rest of the URL may be secret",
+                "endpoint_id": "text: its id",
+                "reason": "text: webhook_failing or webhook_gone",
+                "disabled_at": "datetime: since when",
+            },
+            optional={"resumes_at": "int: the first position of the log that it was not told of"},
+        ),
     }
 )
 

@@ -30,6 +30,7 @@ class Effort:
     crowd_seconds: float = 600
     burst: int = 20_000
     burst_seconds: float = 10
+    outbound: int = 1_000
 
 
 SMOKE = Effort(
@@ -45,6 +46,7 @@ SMOKE = Effort(
     crowd_seconds=1,
     burst=40,
     burst_seconds=0.5,
+    outbound=40,
 )
 """Enough to see that every benchmark runs; says nothing about speed."""
 

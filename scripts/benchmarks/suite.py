@@ -13,6 +13,7 @@ from scripts.benchmarks.intake import webhooks
 from scripts.benchmarks.log_reading import follower, verify
 from scripts.benchmarks.log_writing import group_commit
 from scripts.benchmarks.memory import memory
+from scripts.benchmarks.outbound import outbound
 from scripts.benchmarks.pools import seats
 from scripts.benchmarks.scale_out import standby
 from scripts.benchmarks.usage import usage
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "validate": validate,
     "webhooks": webhooks,
     "usage": usage,
+    "outbound": outbound,
     "group-commit": group_commit,
     "follower": follower,
     "verify": verify,

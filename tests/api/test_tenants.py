@@ -42,7 +42,16 @@ def anns(services, shop, ann) -> dict[str, str]:
         "provider_event_id": str(uuid4()),
         "ticket_id": str(uuid4()),
         "reservation_id": str(uuid4()),
+        **_told(services, ann.organization_id),
     }
+
+
+def _told(services, organization_id: UUID) -> dict[str, str]:
+    """An endpoint that is told of things, a delivery to it, and a replay."""
+    endpoints = services.webhook_endpoints
+    id = endpoints.add(organization_id, url="http://127.0.0.1:9/", types=["*"]).endpoint.endpoint_id
+    delivery, replay = endpoints.test(id), endpoints.replay(id, from_position=1)
+    return {"endpoint_id": str(id), "delivery_id": str(delivery.delivery_id), "replay_id": str(replay.id)}
 
 
 def _seated(services, key: str) -> str:
@@ -91,6 +100,9 @@ def test_another_organizations_things_are_absent_on_every_route(client, bob, ann
         "/invoices/{invoice_id}",
         "/organizations/{organization_id}",
         "/api-keys/{key_id}",
+        "/webhook-endpoints/{endpoint_id}",
+        "/webhook-endpoints/{endpoint_id}/replays/{replay_id}",
+        "/webhook-deliveries/{delivery_id}",
     }
     nothing = {name: str(uuid4()) for name in anns} | {"fingerprint_digest": anns["fingerprint_digest"]}
     for method, path in checked:
@@ -123,7 +135,10 @@ def test_what_is_the_vendors_is_forbidden_whether_it_exists_or_not(client, bob, 
 
 def test_lists_hold_nothing_of_another_organization(client, ann, bob, anns, caught_up):
     caught_up()
-    for path in ("/licenses", "/subscriptions", "/invoices", "/api-keys"):
+    for path in (
+        *("/licenses", "/subscriptions", "/invoices", "/api-keys"),
+        *("/webhook-endpoints", "/webhook-deliveries"),
+    ):
         assert ann.client.get(path).json()["data"], path
         assert bob.client.get(path).json()["data"] == [], path
         asked_for = bob.client.get(path, params={"organization_id": str(ann.organization_id)})
