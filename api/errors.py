@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from eventsourcing.persistence import IntegrityError
@@ -109,8 +110,13 @@ def answer(error: UsherError, *, request_id: str, docs: str) -> Response:
         headers["WWW-Authenticate"] = next(SCHEMES[base] for base in type(error).__mro__ if base in SCHEMES)
     if error.allowance is not None:
         headers |= rate_headers(error.allowance)
-    content = json.dumps({"error": body}, default=str, ensure_ascii=True).encode()
+    content = json.dumps({"error": body}, default=_text, ensure_ascii=True).encode()
     return Response(content, status, headers, media_type="application/json")
+
+
+def _text(value: object) -> str:
+    """What JSON has no type for; times as everywhere in answers."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
 def rate_headers(allowance: Allowance) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -188,9 +189,7 @@ class _Report:
         return shares
 
     def _shares(self, connection: Any, by: str) -> list[UsageShare]:
-        of = self._of(_axis(by), "")
-        if of.aggregation is Aggregation.LAST and by != "subject":
-            raise InvalidRequest.field("by", f"{of.meter} is a level of subjects: it is not known by {by}")
+        of = self._of(_axis(by), "", field="by")
         names = self._services.subject_names.of(self._accounts) if by == "subject" else {}
         found = charts.usage_shares(connection, of, **self._span)
         return [_share(row, value=names.get(row["value"], row["value"])) for row in found]
@@ -204,10 +203,12 @@ class _Report:
             raise InvalidRequest.field("only", "must be a name and a value, such as solution:s1")
         if name == "subject":
             value = str(self._services.subject_digests.digest(value))
-        return self._of(_axis(name), value)
+        return self._of(_axis(name), value, field="only")
 
-    def _of(self, axis: str, value: str) -> charts.Of:
+    def _of(self, axis: str, value: str, *, field: str = "meter") -> charts.Of:
         assert self._meter is not None and self._terms is not None
+        if self._terms.aggregation is Aggregation.LAST and axis not in ("total", "subject"):
+            raise InvalidRequest.field(field, f"{self._meter} is a level of subjects: it is known by these alone")
         return charts.Of(self._accounts, self._meter, self._terms.aggregation, axis, value)
 
 
@@ -223,4 +224,5 @@ def _axis(by: str) -> str:
 
 
 def _share(row: dict[str, Any], **more: Any) -> UsageShare:
-    return UsageShare(**{**row, **more, "quantity": shown(row["quantity"] or 0), "records": int(row["records"])})
+    quantity = shown(Decimal(row["quantity"] or 0))
+    return UsageShare(**{**row, **more, "quantity": quantity, "records": int(row["records"])})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -245,16 +245,11 @@ def _shown(one: Told) -> dict[str, Any]:
 
 
 def _json(shown: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is not there; JSON-ready."""
-    return {name: _plain(value) for name, value in shown.items() if value not in (None, {})}
+    """Without what is not there; numbers as JSON has them."""
+    return {name: _number(value) for name, value in shown.items() if value not in (None, {})}
 
 
-def _plain(value: Any) -> Any:
-    match value:
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case UUID():
-            return str(value)
-    return value
+def _number(value: Any) -> Any:
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if value == value.to_integral_value() else float(value)

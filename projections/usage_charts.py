@@ -89,6 +89,23 @@ _BY_ORGANIZATION = f"""
 _LEVELS_BY_SUBJECT = """
     select l.subject as value, l.quantity, 1 as records
     from usage_levels_at(%(accounts)s, %(meter)s, 'total', '', %(q_to)s) l order by l.quantity desc limit 1000"""
+_LEVELS_BY_ORGANIZATION = f"""
+    with levels as (
+        select distinct on (owner, s.value) coalesce(c.organization_id, t.account_id) as owner, b.latest
+        from usage_series t join usage_series s on s.account_id = t.account_id and s.meter = t.meter
+                and s.axis = 'subject'
+            left join usage_claims c on c.account_id = t.account_id
+            cross join lateral (
+                select b.latest, b.latest_at, b.latest_position from usage_buckets b
+                where b.series = s.series and b.width = 'q' and b.start < %(q_to)s and b.latest_at is not null
+                order by b.start desc limit 1
+            ) b
+        where t.meter = %(meter)s and t.axis = 'total'
+        order by owner, s.value, b.latest_at desc, b.latest_position desc
+    )
+    select o.organization_id::text as value, sum(l.latest) as quantity, count(*) as records
+    from levels l left join organizations o on o.organization_id = l.owner
+    group by 1 {_MOST}"""
 _METERS = (
     "select distinct meter from usage_series where account_id = any(%(accounts)s) and axis = 'total' order by meter"
 )
@@ -119,6 +136,8 @@ def usage_by_organization(
 ) -> list[Row]:
     """As `usage_shares`, of all organizations; `value` None is what subjects used that are nobody's."""
     params = {"meter": meter, **_reach(since, before)}
+    if aggregation is Aggregation.LAST:
+        return select(connection, _LEVELS_BY_ORGANIZATION, params)
     return select(connection, _BY_ORGANIZATION.format(**_measure(aggregation)), params)
 
 

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeVar
 from uuid import UUID
 
 from adapters.bootstrap import Services, build
-from adapters.settings import Settings
+from adapters.settings import Mode, Settings
 from application.quotas import Verdict, Wanted
 from application.usage_intake import Caller, Taken
 from domain.organization import Organization
@@ -29,6 +30,14 @@ VENDOR = Caller(None, None)
 NO_REDIS = "redis://127.0.0.1:1/0"
 """Nobody listens there."""
 LEASE = {"lease": "PT6M", "heartbeat": "PT5M"}
+
+
+def sandbox(home: Path, database_url: str, redis_url: str) -> Settings:
+    """Of an engine on these servers."""
+    settings = Settings(
+        home, Mode.SANDBOX, "usk_test_admin_key_of_the_vendor", "the secret of a test engine, long enough"
+    )
+    return settings.with_servers(database_url=database_url, redis_url=redis_url)
 
 
 class UsageWorld:

@@ -114,7 +114,7 @@ def test_followers_that_want_nothing_of_a_batch_pass_over_it(followed):
     for _ in range(3):
         followed.license()
     followed.follow()
-    assert {each["position"] for each in standing(followed).values()} == {3}
+    assert {each["lag"] for each in standing(followed).values()} == {0}
     assert position_of(followed.connection, "plans") == 3
     assert position_of(followed.connection, "never registered") == 0
 

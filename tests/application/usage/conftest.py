@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from adapters.settings import Mode, Settings
+from adapters.settings import Settings
 from tests.conftest import database_from
-from tests.usage_world import NO_REDIS, UsageWorld
+from tests.usage_world import NO_REDIS, UsageWorld, sandbox
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +19,6 @@ def usage_settings(tmp_path_factory, postgres_url, migrated_template, redis_url)
         client.flushall()
     with database_from(postgres_url, migrated_template) as url:
         yield sandbox(tmp_path_factory.mktemp("usage"), url, redis_url)
-
-
-def sandbox(home: Path, database_url: str, redis_url: str) -> Settings:
-    settings = Settings(
-        home, Mode.SANDBOX, "usk_test_admin_key_of_the_vendor", "the secret of a test engine, long enough"
-    )
-    return settings.with_servers(database_url=database_url, redis_url=redis_url)
 
 
 @pytest.fixture(scope="module")
