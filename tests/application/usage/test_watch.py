@@ -12,6 +12,7 @@ import pytest
 from application.quota_admin import Meant
 from application.reactions import errands_of
 from domain.errors import InvalidRequest
+from domain.ids import message_id
 from domain.quota import Quota
 from tests.usage_world import UsageWorld, months
 
@@ -56,6 +57,59 @@ def test_a_warning_and_then_the_limit_are_noted_once_each(world, acme):
     warned, reached = noted(world, acme)
     assert (warned.used, warned.limit, reached.used, reached.limit) == (80, 100, 100, 100)
     assert errands_of(warned) == ["mail/quota_warning"] and errands_of(reached) == ["mail/quota_reached"]
+
+
+def registered(world: UsageWorld, email: str) -> UUID:
+    """The organization of a person."""
+    made = world.services.users.register(
+        email=email, password="a long and windy road", full_name="Ada", company_name="Acme"
+    )
+    return made.organization_id
+
+
+def mails_of(world: UsageWorld, account_id: UUID, to: str) -> list[Any]:
+    """After every errand was run twice, the oldest first."""
+    for event in noted(world, account_id) * 2:
+        for task in errands_of(event):
+            id = message_id(event.originator_id, event.originator_version, task)
+            world.services.database.execute(
+                *world.services.outbox.put(id, task, event.originator_id, event.originator_version)
+            )
+            world.services.errands.run(id)
+    return list(reversed(world.services.mailer.caught(to=to)))
+
+
+@pytest.mark.parametrize(
+    ("hard", "said", "other"), [(True, "more is refused", "goes on working"), (False, "goes on working", "is refused")]
+)
+def test_those_who_pay_are_told_by_mail_once(world, hard, said, other):
+    meter = {"code": "tokens", "name": "Model tokens", "aggregation": "sum"}
+    limit = {"amount": 10_000, "per": "month", "warn_at": 0.8, "hard": hard}
+    world.sell(meter, pro={"limits": {"tokens": limit}})
+    to = f"ada-{hard}@example.com"
+    acme = registered(world, to)
+    world.license(acme, "pro")
+    for quantity in (8_500, 1_500):
+        world.use(acme, quantity, "tokens")
+        look(world, acme, "tokens")
+    warned, reached = [mail for mail in mails_of(world, acme, to) if "Model tokens" in mail.subject]
+    assert warned.subject == "Cloud: 8,500 of 10,000 Model tokens are used"
+    assert reached.subject == "Cloud: the limit of 10,000 Model tokens is reached"
+    for mail in (warned, reached):
+        assert "Acme" in mail.text and world.services.upgrade_url in mail.text and "Pro" in mail.text
+        assert said in mail.text and other not in mail.text
+
+
+def test_nobody_is_told_of_a_period_that_is_over(world):
+    world.sell(pro=months(100, warn_at=0.8))
+    acme = registered(world, "late@example.com")
+    world.license(acme, "pro")
+    world.use(acme, 85)
+    look(world, acme)
+    (warned,) = noted(world, acme)
+    assert world.services.notices.of("quota_warning", warned) is not None
+    world.clock.ahead += timedelta(days=32)
+    assert world.services.notices.of("quota_warning", warned) is None
 
 
 def test_another_process_notes_nothing_twice(world, acme):
