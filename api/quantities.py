@@ -15,8 +15,3 @@ Amount = Annotated[
 """In a request: a number of up to 15 digits, or text with up to 24, six of them after the point."""
 Quantity = int | float
 """In an answer."""
-
-
-def shown(quantity: Decimal) -> Quantity:
-    """A whole number where it is one."""
-    return int(quantity) if quantity == quantity.to_integral_value() else float(quantity)

@@ -14,13 +14,14 @@ from api.auth import Caller, require, services_of
 from api.bodies import Body, Code, Line, Moment
 from api.idempotency import RepeatableRoute
 from api.parameters import known_parameters
-from api.quantities import Quantity, shown
+from api.quantities import Quantity
 from api.standing import LimitSpan
 from api.usage import Subject, account_of
 from application.quota_admin import Meant
 from domain.api_key import Scope
 from domain.errors import NotAllowed, NotFound
 from domain.limit import LimitPeriod
+from domain.meter import shown
 from domain.quota import Quota
 
 if TYPE_CHECKING:

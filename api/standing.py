@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from api.bodies import Moment
-from api.quantities import Quantity, shown
+from api.quantities import Quantity
 from domain.limit import Each, LimitPeriod
+from domain.meter import shown
 from domain.quota_pool import Line, LineAnswer
 
 

@@ -16,13 +16,14 @@ from api.auth import identify
 from api.bodies import Body, Time
 from api.errors import rate_headers
 from api.hot import HotRoute, answer_json, operation, read_body
-from api.quantities import Amount, Quantity, shown
+from api.quantities import Amount, Quantity
 from api.standing import LimitStanding, remaining, standing_document
 from application.quotas import Verdict, Wanted
 from application.usage_intake import Caller as Teller
 from domain import durations
 from domain.api_key import Scope
 from domain.errors import InvalidRequest, QuotaExceeded, RateLimited
+from domain.meter import shown
 from domain.usage import MOST_RECORDS, Told
 
 if TYPE_CHECKING:

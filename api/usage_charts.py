@@ -15,12 +15,12 @@ from pydantic import BaseModel, Field
 from api.auth import Caller, require, services_of
 from api.bodies import Code, Moment, Time, text
 from api.parameters import known_parameters
-from api.quantities import Quantity, shown
+from api.quantities import Quantity
 from api.usage import Subject, account_of
 from domain.api_key import Scope
 from domain.counting import check_zone
 from domain.errors import InvalidRequest
-from domain.meter import Aggregation, MeterTerms
+from domain.meter import Aggregation, MeterTerms, shown
 from domain.problems import refuse
 from domain.rights import Rights
 from projections import usage_charts as charts

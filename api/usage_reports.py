@@ -14,12 +14,12 @@ from api.auth import Caller, require, services_of
 from api.bodies import Code, Moment
 from api.paging import Listing, Page, page_of
 from api.parameters import known_parameters
-from api.quantities import Quantity, shown
+from api.quantities import Quantity
 from api.standing import LimitStanding, standing_document
 from api.usage import Subject, account_of
 from api.usage_charts import Span, span_of
 from domain.api_key import Scope
-from domain.meter import Aggregation, MeterTerms
+from domain.meter import Aggregation, MeterTerms, shown
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services

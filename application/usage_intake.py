@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain import durations
 from domain.errors import InvalidRequest, UsageMismatch
-from domain.meter import MeterTerms
+from domain.meter import MeterTerms, shown
 from domain.problems import Problem
 from domain.usage import Given, Placed, Told, problems, record_key
 
@@ -250,6 +250,4 @@ def _json(shown: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: Any) -> Any:
-    if not isinstance(value, Decimal):
-        return value
-    return int(value) if value == value.to_integral_value() else float(value)
+    return shown(value) if isinstance(value, Decimal) else value

@@ -161,3 +161,8 @@ class Meter(Aggregate):
 def implied(code: str) -> MeterTerms:
     """The meter that a plan limits and no catalogue defines: it adds up whole quantities, with any dimensions."""
     return MeterTerms(code)
+
+
+def shown(quantity: Decimal) -> int | float:
+    """As a number for outsiders: a whole one where it is one."""
+    return int(quantity) if quantity == quantity.to_integral_value() else float(quantity)

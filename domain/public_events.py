@@ -17,6 +17,7 @@ from domain.license import License
 from domain.organization import Organization
 from domain.provider_facts import InvoiceStatus, SubscriptionStatus
 from domain.queue_ticket import QueueTicket
+from domain.quota import Quota
 from domain.seat import Seat
 from domain.seat_denial import SeatDenial
 from domain.subscription import Subscription
@@ -94,6 +95,10 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
     Invoice.PaymentFailed: (Told("invoice.payment_failed"),),
     Invoice.Refunded: (Told("invoice.refunded"),),
     Invoice.Transferred: (Told("invoice.transferred"),),
+    Quota.Warned: (Told("quota.warned"),),
+    Quota.Reached: (Told("quota.reached"),),
+    Quota.Granted: (Told("quota.granted"),),
+    Quota.Reset: (Told("quota.reset"),),
     Organization.Registered: (Told("organization.created"),),
     Organization.Adopted: (Told("organization.created"),),
     Organization.Merged: (Told("organization.merged"),),
@@ -104,7 +109,17 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
 }
 
 INTERNAL_KINDS: Final = frozenset(
-    {"billing_account", "plan", "price_book", "product", "provider_event", "user", "webhook_endpoint"}
+    {
+        "billing_account",
+        "meter",
+        "plan",
+        "price_book",
+        "product",
+        "provider_event",
+        "usage_subject",
+        "user",
+        "webhook_endpoint",
+    }
 )
 """Aggregates whose facts are not told, but for those above: what the vendor does himself, how reports are processed,
 what is about one person."""
@@ -117,6 +132,8 @@ INTERNAL: Final[frozenset[type[Event]]] = frozenset(
         Subscription.PaymentRefunded,  # told as invoice.refunded
         Invoice.Confirmed,
         Organization.Renamed,
+        Organization.TimeZoneSet,
+        Quota.Opened,  # told as what it was opened for
     }
 )
 
@@ -159,6 +176,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "invoice.payment_failed": "An attempt to collect the invoice failed.",
     "invoice.refunded": "A part of a payment, or all of it, went back.",
     "invoice.transferred": "The invoice went over to another organization; its new owner is told.",
+    "quota.warned": "So much of a limit is used that the plan warns of it.",
+    "quota.reached": "All that a limit allows is used.",
+    "quota.granted": "The vendor allowed more for the present period.",
+    "quota.reset": "The vendor set back what was used in the present period.",
     "organization.created": "An organization registered, or was made for a provider's customer.",
     "organization.merged": "The organization became one with another.",
     "api_key.issued": "An API key was issued.",
@@ -177,6 +198,7 @@ _SCOPES: Final[Mapping[str, Scope]] = {
     "queue_ticket": Scope.LICENSES_READ,
     "subscription": Scope.SUBSCRIPTIONS_READ,
     "invoice": Scope.INVOICES_READ,
+    "quota": Scope.USAGE_READ,
     "organization": Scope.WEBHOOKS,
     "api_key": Scope.API_KEYS,
     "webhook_endpoint": Scope.WEBHOOKS,

@@ -44,6 +44,7 @@ class Quota(Aggregate):
         meter: str
         aggregation: Aggregation
         per: LimitPeriod
+        each: Each
         product: str
         plan: str
         hard: bool
@@ -103,7 +104,7 @@ class Quota(Aggregate):
             quota.organization_id = self.organization_id
             quota.meter = self.meter
             quota.aggregation = self.aggregation
-            quota.per = self.per
+            quota.per, quota.each = self.per, self.each
             quota.product, quota.plan, quota.hard = self.product, self.plan, self.hard
             quota.period_start, quota.period_end = self.period_start, self.period_end
             quota.granted = 0

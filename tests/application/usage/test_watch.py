@@ -13,7 +13,10 @@ from application.quota_admin import Meant
 from application.reactions import errands_of
 from domain.errors import InvalidRequest
 from domain.ids import message_id
+from domain.public_events import topics_of
 from domain.quota import Quota
+from projections.follower import connect
+from projections.public_facts import public_facts, read_some
 from tests.usage_world import UsageWorld, months
 
 
@@ -98,6 +101,17 @@ def test_those_who_pay_are_told_by_mail_once(world, hard, said, other):
     for mail in (warned, reached):
         assert "Acme" in mail.text and world.services.upgrade_url in mail.text and "Pro" in mail.text
         assert said in mail.text and other not in mail.text
+
+
+def test_endpoints_of_the_organization_are_told(world, acme):
+    world.use(acme, 85)
+    look(world, acme)
+    world.services.quota_admin.grant(Meant(acme, "calls"), 10, reason="launch")
+    world.services.quota_admin.reset(Meant(acme, "calls"), reason="launch")
+    with connect(world.settings.database_url) as connection:
+        batch = read_some(connection, world.services.codec.to_domain_event, 0, 10**9, list(topics_of(["quota.*"])), 999)
+        told = [fact for fact in public_facts(connection, batch, ["quota.*"]) if fact.organization_id == acme]
+    assert [fact.name for fact in told] == ["quota.warned", "quota.granted", "quota.reset"]
 
 
 def test_nobody_is_told_of_a_period_that_is_over(world):
