@@ -15,6 +15,7 @@ from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notif
 from psycopg.rows import DictRow
 
 from adapters.database import Database, Row
+from adapters.walled import Walled
 
 APPEND = "select append_events(%b::uuid[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[]) as positions"
 """Binary arrays: as text, psycopg spends 30 µs an event on them, so 4 µs."""
@@ -35,10 +36,14 @@ def append_params(events: Sequence[StoredEvent], actors: Sequence[str], causes: 
 
 
 class EventRecorder(ApplicationRecorder):
-    """Appends and reads stored events; a version conflict is the library's `IntegrityError`."""
+    """Appends and reads stored events; a version conflict is the library's `IntegrityError`.
 
-    def __init__(self, database: Database) -> None:
+    With `walled` a request for an organization reads no stream of another; what it decided is appended past the wall.
+    """
+
+    def __init__(self, database: Database, walled: Walled | None = None) -> None:
         self._database = database
+        self._walled = walled
 
     def insert_events(
         self,
@@ -72,9 +77,12 @@ class EventRecorder(ApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        found = self._database.fetch_all(
-            "select originator_id, originator_version, topic, state::text as state from stored_events"
-            " where originator_id = %s and originator_version > %s and originator_version <= %s"
+        is_confined = self._walled is not None and self._walled.confined_to is not None
+        database = self._walled if self._walled and is_confined else self._database
+        found = database.fetch_all(
+            "select originator_id, originator_version, topic, state::text as state from"
+            f" {'own_stream(%s) where' if is_confined else 'stored_events where originator_id = %s and'}"
+            " originator_version > %s and originator_version <= %s"
             f" order by originator_version {'desc' if desc else 'asc'} limit %s",
             (originator_id, gt or 0, lte if lte is not None else 2**62, limit),
         )

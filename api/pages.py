@@ -12,6 +12,7 @@ from fastapi import APIRouter, BackgroundTasks, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
+from api.auth import ANYBODY
 from api.errors import all_errors, status_of
 from api.logins import mail_reset_link
 from domain.errors import InvalidRequest, UsherError
@@ -19,7 +20,7 @@ from domain.errors import InvalidRequest, UsherError
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[ANYBODY])
 
 _STYLE = """
 body { font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 10vh auto; padding: 0 1rem; color: #1c1e26; }

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth import holder_of
 from api.hot import HotRoute, answer_json, operation
 from domain.errors import NotFound, SignatureInvalid
 
@@ -80,6 +81,7 @@ def routes(base: str) -> list[HotRoute]:
             "POST",
             f"{base}/webhooks/stripe",
             stripe,
+            rule=holder_of("Stripe's signature"),
             operation=operation(
                 "A webhook of Stripe",
                 {200: ("It is stored", WebhookAnswer)},

@@ -56,7 +56,8 @@ class BillingAccounts:
         return account
 
     def hand_over(self, work: Work, adopted: Organization, owner: UUID, *, proven_at: datetime, now: datetime) -> None:
-        """A person proved the address of a customer for whom an organization was made: what it has is the person's."""
+        """A person proved the address of a customer for whom an organization was made: what it has is `owner`'s,
+        another organization or that very one."""
         if adopted.adopted_from is None or adopted.merged_into is not None:
             return
         account = work.fetch(BillingAccount, billing_account_id(*adopted.adopted_from))

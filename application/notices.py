@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from application.license_document import license_file_document
+from application.member_notices import MEMBER_EVENTS, MemberNotices
 from application.store import Store
 from domain.ids import license_id_for, message_id
 from domain.invoice import Invoice
@@ -33,6 +34,7 @@ class Notices:
         catalog: Catalog,
         organizations: Organizations,
         users: Users,
+        members: MemberNotices,
         keys: LicenseKeys,
         license_file: Callable[[Mapping[str, Any]], bytes],
         file_name: Callable[[str], str],
@@ -42,6 +44,7 @@ class Notices:
         self._catalog = catalog
         self._organizations = organizations
         self._users = users
+        self._members = members
         self._keys = keys
         self._license_file = license_file
         self._file_name = file_name
@@ -52,6 +55,8 @@ class Notices:
         id = message_id(event.originator_id, event.originator_version, kind)
         if isinstance(event, User.Registered | User.PasswordResetRequested | User.PasswordChanged):
             return self._to_person(id, kind, event)
+        if isinstance(event, MEMBER_EVENTS):
+            return self._members.of(id, kind, event)
         if isinstance(event, Subscription.TrialEnding | Subscription.CancellationSet):
             return self._about_subscription(id, kind, event)
         return self._about_license(id, kind, event)

@@ -8,9 +8,11 @@ from typing import Any
 from domain.aggregate import Event
 from domain.billing_account import BillingAccount
 from domain.license import License
+from domain.organization import Organization
 from domain.subscription import Subscription
 from domain.user import User
 
+CLAIM_ACCOUNT = "claim_account"
 CLAIM_PURCHASES = "claim_purchases"
 END_SESSIONS = "end_sessions"
 MAIL_ACCOUNT = "mail_account"  # licences that were issued before an address was known
@@ -41,7 +43,11 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     User.EmailVerified: _always(CLAIM_PURCHASES),
     User.PasswordResetRequested: _always(mail("reset_password")),
     User.PasswordChanged: _always(mail("password_changed")),
-    BillingAccount.ContactLearned: _always(MAIL_ACCOUNT),
+    Organization.MemberInvited: _always(mail("invitation")),
+    Organization.RoleChanged: _always(mail("member_role_changed")),
+    Organization.MemberRemoved: _always(mail("member_removed")),
+    Organization.OwnershipTransferred: _always(mail("ownership_received"), mail("ownership_transferred")),
+    BillingAccount.ContactLearned: _always(CLAIM_ACCOUNT, MAIL_ACCOUNT),
     Subscription.TrialEnding: _always(mail("trial_ending")),
     Subscription.CancellationSet: _cancellation,
     License.Issued: _always(mail("license_issued")),

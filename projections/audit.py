@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -11,7 +11,7 @@ import psycopg
 
 from projections.listing import Row, page
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel
+from projections.read_model import OWN, Handler, ReadModel
 
 # An event belongs to the organization that it names, else to the one that its stream belonged to before it. A stream
 # of an organization belongs to it.
@@ -49,6 +49,7 @@ class AuditIndex(ReadModel):
 
     name = "audit"
     tables = ("audit_index",)
+    tenants_see: ClassVar[Mapping[str, str]] = {"audit_index": OWN}
     ddl = """
         create table audit_index (
             position        bigint primary key,
@@ -76,8 +77,7 @@ class AuditIndex(ReadModel):
         connection.execute(_INDEX, (first, last, first))
 
 
-_LIST = """
-    select a.*, e.state from audit_index a join stored_events e on e.notification_id = a.position"""
+_LIST = "select a.*, audited_state(a.position) as state from audit_index a"
 
 
 def list_events(
@@ -96,7 +96,7 @@ def list_events(
     of the event, as a dict. `stream` is a kind such as `license`, `type` a topic such as `license.issued`."""
     conditions = [
         ("stream", "a.stream = %(stream)s", stream),
-        ("stream_id", "e.originator_id = %(stream_id)s", stream_id),
+        ("stream_id", "a.position in (select stream_positions(%(stream_id)s))", stream_id),
         ("type", "a.type = %(type)s", type),
         ("organization_id", "a.organization_id = %(organization_id)s", organization_id),
         ("since", "a.occurred_at >= %(since)s", since),

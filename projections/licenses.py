@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -16,7 +16,7 @@ from domain.license_terms import RENEWAL_LEEWAY, Terms
 from domain.standing import PaymentStanding
 from projections.listing import Row, containing, page
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement, insert, update
+from projections.read_model import OWN, Handler, ReadModel, Statement, insert, update
 
 
 def _changed(recorded: Recorded, **columns: Any) -> list[Statement]:
@@ -69,6 +69,7 @@ def _issued(recorded: Recorded) -> Iterable[Statement]:
 class Licenses(ReadModel):
     name = "licenses"
     tables = ("licenses",)
+    tenants_see: ClassVar[Mapping[str, str]] = {"licenses": OWN}
     ddl = """
         create table licenses (
             license_id       uuid primary key,

@@ -61,7 +61,7 @@ def _prepared(connection: psycopg.Connection[Any], read_model: ReadModel) -> boo
         existing = _existing(connection, read_model)
         if existing or place.position > 0:
             return place.digest == read_model.digest and existing == set(read_model.tables)
-        connection.execute(read_model.ddl.encode())
+        connection.execute(read_model.making.encode())
         connection.execute(
             "update follower_positions set digest = %s where name = %s", (read_model.digest, read_model.name)
         )
