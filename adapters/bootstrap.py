@@ -8,13 +8,13 @@ from functools import cached_property, partial
 from typing import Any
 
 from adapters import catalog_file
+from adapters.bootstrap_people import PeopleServices
 from adapters.emails.kinds import license_file_name
 from adapters.group_commit import GroupCommit
 from adapters.infrastructure import required
 from adapters.license_file import build_license_file
 from adapters.log_scan import LogScan
 from adapters.notice_post import NoticePost
-from adapters.people import People
 from adapters.postgres_line import PostgresLine
 from adapters.queue_tickets import QueueTickets
 from adapters.redis_cluster import line_to
@@ -58,7 +58,7 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(People):
+class Services(PeopleServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)

@@ -21,6 +21,7 @@ from api import (
     errors,
     health,
     hot,
+    invitation_page,
     invitations,
     invoices,
     keys,
@@ -112,7 +113,7 @@ def create_app(
     errors.install(app)
     app.router.routes[:0] = first
     hot.document(app, first)
-    beside = (pages.router, _documentation(app), *at_root)
+    beside = (pages.router, invitation_page.router, _documentation(app), *at_root)
     require_rules(first, (*routers, *beside))
     for router in routers:
         app.include_router(router, prefix=BASE)

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
-from api.auth import ANYBODY, PERSON, Caller, address_of, let_in, require, services_of
+from api.auth import PERSON, Caller, address_of, let_in, opened_by, require, services_of
 from api.bodies import Body, Email, Line, Moment, Password, Token
 from api.idempotency import RepeatableRoute
 from api.limits import Limit, admit
@@ -111,7 +111,7 @@ def withdraw_invitation(
     services.invitations.withdraw(organization_of(organization_id, caller), invitation_id, by=caller.authority)
 
 
-@router.get("/invitations", dependencies=[ANYBODY])
+@router.get("/invitations", dependencies=[opened_by("link of an invitation")])
 def show_offer(
     token: Annotated[Token, Query(description="Of the link in the mail.")],
     request: Request,
@@ -140,7 +140,7 @@ def accept_invitation(
     return JoinedAnswer(organization_id=joined.organization_id, role=joined.role)
 
 
-@router.post("/invitations/register", status_code=201, dependencies=[ANYBODY])
+@router.post("/invitations/register", status_code=201, dependencies=[opened_by("link of an invitation")])
 def register_invited(
     body: InvitedPersonBody, request: Request, services: Services = Depends(services_of)
 ) -> RegistrationAnswer:

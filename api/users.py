@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from api.access import of_member
-from api.auth import ANYBODY, PERSON, Caller, address_of, let_in, require, services_of
+from api.auth import ANYBODY, PERSON, Caller, address_of, let_in, opened_by, require, services_of
 from api.bodies import Body, Email, Line, Moment, Password, Search, Token
 from api.idempotency import RepeatableRoute
 from api.limits import Limit, admit
@@ -128,7 +128,7 @@ def register(body: RegisterBody, request: Request, services: Services = Depends(
 @router.get(
     "/auth/verify-email",
     responses={200: {"model": VerifiedAnswer, "content": {"text/html": {}}}},
-    dependencies=[ANYBODY],
+    dependencies=[opened_by("link of a mail")],
 )
 def verify_email(
     token: Annotated[Token, Query()], request: Request, services: Services = Depends(services_of)

@@ -126,6 +126,7 @@ class Invitations:
         if person.email.lower() != sent.email.lower():
             raise NotAllowed("This invitation was sent to another address; log in with the account of that address.")
         self._organizations.require_room(user_id)
+        attribution().actor = f"user:{user_id}"
 
         def decide(work: Work, now: datetime) -> None:
             work.fetch(User, user_id).require_verified()  # seen: one who is erased meanwhile does not join

@@ -62,16 +62,20 @@ class Logins:
         self._clock = clock
 
     def log_in(self, *, email: str, password: str, organization_id: UUID | None = None) -> Credentials:
+        """Raises as `identify`, and `NotFound` when the person is no member of the organization."""
+        return self.start(self.identify(email, password), organization_id)
+
+    def identify(self, email: str, password: str) -> User:
         """`NotAuthenticated` for a wrong pair, after the same work whether the address exists or not.
 
-        `EmailNotVerified` and `NotFound` (no member there) only for those who know the password.
+        `EmailNotVerified` only for those who know the password.
         """
         person = self._people.person_with(email)
         if not self._passwords.verify(password, person.password_hash if person else None) or person is None:
             raise NotAuthenticated("The e-mail address or the password is not right.")
         user = self._store.fetch(User, person.user_id)
         user.require_verified()
-        return self.start(user, organization_id)
+        return user
 
     def start(self, user: User, organization_id: UUID | None = None) -> Credentials:
         """A new session, for somebody whose right to it is proven; for the organization that was joined first unless

@@ -28,11 +28,27 @@ return current_setting('role', true) = 'usher_tenant';
 create function usher_organization() returns uuid language sql stable parallel safe
 return nullif(current_setting('usher.organization', true), '')::uuid;
 
--- Whether a licence is the tenant's now: what happened on it is shown to whoever has it, not to whoever had it then.
--- The read model of licences may be swapped at any time, so no policy may depend on it: only this function's text does.
-create function tenant_has_license(id uuid) returns boolean language plpgsql stable as $$
+-- Whose a stream is now: the organization's that it named last; an organization's own is its own. Null: nobody's, such as
+-- the catalogue's or the vendor's.
+create function stream_owner(stream uuid) returns uuid
+language plpgsql stable security definer set search_path = public, pg_temp as $$
 begin
-    return exists (select from licenses where license_id = id);
+    return (
+        select case when s.topic like 'organization.%' then stream else (s.state->>'organization_id')::uuid end
+        from stored_events s
+        where s.originator_id = stream and (s.topic like 'organization.%' or s.state->>'organization_id' is not null)
+        order by s.originator_version desc limit 1);
+end $$;
+
+-- Whether a licence is the tenant's now: what happened on it is shown to whoever has it, not to whoever had it then. One
+-- that was issued a moment ago is in the log only. The read model may be swapped at any time, so no policy may depend on
+-- it: only the text of this function does.
+create function tenant_has_license(id uuid) returns boolean
+language plpgsql stable security definer set search_path = public, pg_temp as $$
+declare
+    owner uuid := (select organization_id from licenses where license_id = id);
+begin
+    return coalesce(owner, stream_owner(id)) = usher_organization();
 end $$;
 
 alter table memberships enable row level security;
@@ -82,20 +98,16 @@ grant select on follower_positions, process_beats to usher_tenant;
 create function log_head() returns bigint language sql stable security definer set search_path = public, pg_temp
 return (select coalesce(max(notification_id), 0) from stored_events);
 
--- A stream that is the tenant's now, or of the catalogue. A stream belongs to the organization that it named last.
+-- A stream that is the tenant's now, or of the catalogue.
 create function own_stream(stream uuid) returns setof stored_events
 language plpgsql stable security definer set search_path = public, pg_temp as $$
 declare
-    owner uuid;
-    kind text;
+    owner uuid := stream_owner(stream);
 begin
-    select coalesce((s.state->>'organization_id')::uuid, case when s.topic like 'organization.%' then stream end),
-        split_part(s.topic, '.', 1)
-    into owner, kind
-    from stored_events s
-    where s.originator_id = stream
-    order by (s.state->>'organization_id') is null, s.originator_version desc limit 1;
-    if owner = usher_organization() or (owner is null and kind in ('plan', 'product', 'price_book')) then
+    if owner = usher_organization() or (owner is null and exists (
+        select from stored_events s
+        where s.originator_id = stream and split_part(s.topic, '.', 1) in ('plan', 'product', 'price_book')))
+    then
         return query select * from stored_events s where s.originator_id = stream;
     end if;
 end $$;
@@ -127,5 +139,7 @@ begin atomic
     select notification_id from stored_events where originator_id = stream;
 end;
 
-revoke execute on function log_head, own_stream, past_stream, audited_state, stream_positions from public;
-grant execute on function log_head, own_stream, past_stream, audited_state, stream_positions to usher_tenant;
+revoke execute on function stream_owner, tenant_has_license, log_head, own_stream, past_stream, audited_state, stream_positions
+    from public;
+grant execute on function tenant_has_license, log_head, own_stream, past_stream, audited_state, stream_positions
+    to usher_tenant;

@@ -41,7 +41,14 @@ def anns(services, shop, ann) -> dict[str, str]:
         "fingerprint_digest": fingerprint_digest("machine-000001"),
         "provider_event_id": str(uuid4()),
         "ticket_id": str(uuid4()),
+        "user_id": ann.client.get("/me").json()["user_id"],
+        "invitation_id": _invited(ann),
     }
+
+
+def _invited(owner) -> str:
+    invitation = {"email": "cat@example.test", "role": "viewer"}
+    return owner.client.post(f"/organizations/{owner.organization_id}/members", json=invitation).json()["id"]
 
 
 def _seated(services, key: str) -> str:
@@ -89,6 +96,8 @@ def test_another_organizations_things_are_absent_on_every_route(client, bob, ann
         "/subscriptions/{subscription_id}",
         "/invoices/{invoice_id}",
         "/organizations/{organization_id}",
+        "/organizations/{organization_id}/members/{user_id}",
+        "/organizations/{organization_id}/invitations/{invitation_id}",
         "/api-keys/{key_id}",
     }
     nothing = {name: str(uuid4()) for name in anns} | {"fingerprint_digest": anns["fingerprint_digest"]}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from application.seat_work import SeatWork
 
 
-class People(Infrastructure):
+class PeopleServices(Infrastructure):
     """The store, and what can be asked of users, members and API keys."""
 
     if TYPE_CHECKING:
