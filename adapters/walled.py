@@ -46,7 +46,7 @@ class Walled(Database):
             if organization_id is None:
                 yield connection
                 return
-            connection.execute(_enter(organization_id))
+            connection.execute(enter(organization_id))
             try:
                 yield connection
             except BaseException:
@@ -58,6 +58,6 @@ class Walled(Database):
         """Nothing: the connections are another's."""
 
 
-def _enter(organization_id: UUID) -> bytes:
-    """One message: it is paid for by every list. Role and setting end with the transaction."""
+def enter(organization_id: UUID) -> bytes:
+    """Begins a tenant's transaction, with which role and setting end. One message: it is paid for by every list."""
     return f"begin; set local role {ROLE}; set local usher.organization = '{organization_id}'".encode()
