@@ -41,6 +41,14 @@ class SentInvitations:
         sql = f"select {_INVITATION} from invitations where organization_id = %s and lower(email) = lower(%s)"
         return _invitation(self._database.fetch_one(sql, (organization_id, email)))
 
+    def to_address(self, email: str) -> Sequence[SentInvitation]:
+        """Every organization's invitation to this address, the oldest first."""
+        found = self._database.fetch_all(
+            f"select {_INVITATION} from invitations where lower(email) = lower(%s) order by invited_at, invitation_id",
+            (email,),
+        )
+        return [each for row in found if (each := _invitation(row))]
+
     def open(
         self, organization_id: UUID, now: datetime, *, after: tuple[datetime, UUID] | None = None, limit: int
     ) -> Sequence[SentInvitation]:

@@ -46,13 +46,13 @@ class Walled(Database):
             if organization_id is None:
                 yield connection
                 return
-            connection.execute(enter(organization_id))
+            connection.execute(enter(organization_id), prepare=False)  # there are as many texts as organizations
             try:
                 yield connection
             except BaseException:
                 connection.rollback()
                 raise
-            connection.execute("commit")
+            connection.execute("commit", prepare=False)
 
     def close(self) -> None:
         """Nothing: the connections are another's."""

@@ -95,9 +95,11 @@ def list_invitations(
     services: Services = Depends(services_of),
 ) -> InvitationListing:
     """Those that can still be accepted, the oldest first."""
-    own = organization_of(organization_id, caller)
+    own, position = organization_of(organization_id, caller), services.store.recorder.max_notification_id() or 0
     found = services.invitations.open(own, after=page.after_time_and_id, limit=page.take)
-    return InvitationListing(**page.answer(found, cursor=lambda one: (one.invited_at, one.invitation_id), show=_shown))
+    return InvitationListing(
+        **page.answer(found, cursor=lambda one: (one.invited_at, one.invitation_id), show=_shown, position=position)
+    )
 
 
 @router.delete("/organizations/{organization_id}/invitations/{invitation_id}", status_code=204)

@@ -62,9 +62,11 @@ def list_members(
     services: Services = Depends(services_of),
 ) -> MemberListing:
     """Everybody who may act for the organization, in the order in which they came."""
-    own = organization_of(organization_id, caller)
+    own, position = organization_of(organization_id, caller), services.store.recorder.max_notification_id() or 0
     found = services.members.of(own, after=page.after_time_and_id, limit=page.take)
-    return MemberListing(**page.answer(found, cursor=lambda one: (one.joined_at, one.user_id), show=_shown))
+    return MemberListing(
+        **page.answer(found, cursor=lambda one: (one.joined_at, one.user_id), show=_shown, position=position)
+    )
 
 
 @router.patch("/members/{user_id}")

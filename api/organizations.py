@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,13 +14,13 @@ from api.bodies import Body, Line, Moment, Search
 from api.idempotency import RepeatableRoute
 from api.limits import Limit, admit
 from api.paging import Listing, Page, page_of
-from api.users import MembershipAnswer, profile_of
+from api.users import MembershipAnswer, membership_answer, profile_of
 from domain.api_key import Scope
 from domain.role import Role
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
-    from application.organizations import Contact
+    from application.organizations import Contact, Membership
 
 router = APIRouter(tags=["organizations"], route_class=RepeatableRoute)
 
@@ -54,23 +54,20 @@ class OrganizationListing(Listing):
     data: list[OrganizationItem]
 
 
-class OwnOrganizations(BaseModel):
+class MembershipListing(Listing):
     data: list[MembershipAnswer]
 
 
 @router.get("/organizations")
-def show_own_organizations(
-    caller: Caller = let_in(PERSON), services: Services = Depends(services_of)
-) -> OwnOrganizations:
+def list_own_organizations(
+    caller: Caller = let_in(PERSON), page: Page = Depends(page_of), services: Services = Depends(services_of)
+) -> MembershipListing:
     """Where the person is a member, and as what; the oldest membership first. To act for another one:
     `/auth/switch`."""
     profile_of(services, caller)
-    return OwnOrganizations(
-        data=[
-            MembershipAnswer(**each._asdict(), name=contact.company_name if contact else None)
-            for each, contact in services.organizations.joined_by(caller.user_id)
-        ]
-    )
+    joined, after = services.organizations.joined_by(caller.user_id), page.after_time_and_id
+    found = [each for each in joined if after is None or _place(each) > after][: page.take]
+    return MembershipListing(**page.answer(found, cursor=_place, show=membership_answer))
 
 
 @router.post("/organizations", status_code=201)
@@ -119,6 +116,10 @@ def list_organizations(
     return OrganizationListing(
         **page.answer(found, cursor=lambda one: (one.since, one.organization_id), show=_item, position=position)
     )
+
+
+def _place(joined: tuple[Membership, Contact | None]) -> tuple[datetime, UUID]:
+    return joined[0].joined_at, joined[0].organization_id
 
 
 def _shown(services: Services, organization_id: UUID) -> OrganizationAnswer:

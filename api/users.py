@@ -23,6 +23,7 @@ from domain.role import Role
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
+    from application.organizations import Contact, Membership
     from application.users import Person, Profile
 
 registration = APIRouter(tags=["people"], route_class=RepeatableRoute)
@@ -103,6 +104,13 @@ class MembershipAnswer(BaseModel):
     joined_at: Moment
 
 
+class InvitedAnswer(BaseModel):
+    organization_id: UUID
+    role: Role
+    invited_at: Moment
+    expires_at: Moment
+
+
 class HistoryItem(BaseModel):
     type: str
     occurred_at: Moment
@@ -112,6 +120,7 @@ class ExportAnswer(BaseModel):
     exported_at: Moment
     person: MeAnswer
     memberships: list[MembershipAnswer]
+    invitations: list[InvitedAnswer] = Field(description="To the person's address, neither accepted nor withdrawn.")
     sessions: list[SessionAnswer]
     api_keys: list[KeyAnswer] = Field(description="Of the organizations that the person owns.")
     history: list[HistoryItem]
@@ -186,10 +195,8 @@ def export_me(caller: Caller = let_in(PERSON), services: Services = Depends(serv
     return ExportAnswer(
         exported_at=services.clock.now(),
         person=me,
-        memberships=[
-            MembershipAnswer(**each._asdict(), name=contact.company_name if contact else None)
-            for each, contact in joined
-        ],
+        memberships=[membership_answer(each) for each in joined],
+        invitations=[InvitedAnswer(**each._asdict()) for each in services.invitations.to(me.email)],
         sessions=[
             SessionAnswer(
                 organization_id=session.organization_id, started_at=session.started_at, expires_at=session.expires_at
@@ -220,6 +227,11 @@ def list_users(
     return UserListing(
         **page.answer(found, cursor=lambda one: (one.registered_at, one.user_id), show=_item, position=position)
     )
+
+
+def membership_answer(joined: tuple[Membership, Contact | None]) -> MembershipAnswer:
+    membership, contact = joined
+    return MembershipAnswer(**membership._asdict(), name=contact.company_name if contact else None)
 
 
 def profile_of(services: Services, caller: Caller) -> Profile:

@@ -100,6 +100,10 @@ class Invitations:
         """Those that can still be accepted, the oldest first."""
         return self._sent.open(organization_id, self._clock.now(), after=after, limit=limit)
 
+    def to(self, email: str) -> Sequence[SentInvitation]:
+        """Every organization's to this address."""
+        return self._sent.to_address(email)
+
     def link(self, invitation_id: UUID) -> Link | None:
         """For the mail; None when the invitation was used or withdrawn, or is out of date."""
         sent, now = self._sent.find(invitation_id), self._clock.now()

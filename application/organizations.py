@@ -80,7 +80,8 @@ class Organizations:
 
         def decide(work: Work, now: datetime) -> Organization:
             organization = work.fetch(Organization, organization_id)
-            work.rows.append(self._people.introduce(organization_id, email=None, name=None, now=now))
+            if name is not None or contact is not None:
+                work.rows.append(self._people.introduce(organization_id, email=None, name=None, now=now))
             if name is not None:
                 organization.rename(now=now)
                 work.rows.append(self._people.update_contact(organization_id, company_name=name))

@@ -145,7 +145,8 @@ _LIST = f"""
         grace_ends_at, suspended_reason, subscription_id
     from ({LICENSES_AT}) as licenses left join seats_taken using (license_id)"""
 _ABOUT = """key_hint ilike %(q)s
-    or organization_id in (select organization_id from people where email ilike %(q)s)
+    or organization_id in (
+        select m.organization_id from memberships m join people p using (user_id) where p.email ilike %(q)s)
     or organization_id in (select organization_id from organization_contacts where email ilike %(q)s)"""
 
 
@@ -164,7 +165,7 @@ def list_licenses(
     """Licences as they stand at `now`, newest first, from below the position `after`; each row has its `position`.
 
     `seats` are those granted, `seats_allowed` (None: no end) those with overage, `seats_used` those taken. `q` is a
-    part of the key's hint or of an address of the organization: for the vendor only.
+    part of the key's hint or of an address of the organization or its members: for the vendor only.
     """
     conditions = [
         ("organization_id", "organization_id = %(organization_id)s", organization_id),

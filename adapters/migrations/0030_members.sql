@@ -23,6 +23,7 @@ create table invitations (
 create unique index invitations_by_address on invitations (organization_id, lower(email));
 create index invitations_in_order on invitations (organization_id, invited_at, invitation_id);
 create index invitations_by_expiry on invitations (expires_at);
+create index invitations_to_address on invitations (lower(email));
 
 -- Processes remember who is a member (adapters/remembered.py): whoever changes a row, by whatever means, tells them.
 create function tell_membership_changed() returns trigger language plpgsql as $$

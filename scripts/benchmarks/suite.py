@@ -15,6 +15,7 @@ from scripts.benchmarks.log_writing import group_commit
 from scripts.benchmarks.memory import memory
 from scripts.benchmarks.pools import seats
 from scripts.benchmarks.scale_out import standby
+from scripts.benchmarks.tenants import tenants
 
 Benchmark = Callable[[Installation, Effort], Iterator[Figure]]
 
@@ -33,7 +34,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "seats": seats,
     "million": million,
     "standby": standby,
+    "tenants": tenants,
 }
-_ONLY_NAMED = ("servers", "seats", "million", "standby")
+_ONLY_NAMED = ("servers", "seats", "million", "standby", "tenants")
 DEFAULT = tuple(name for name in BENCHMARKS if name not in _ONLY_NAMED)
 """What runs when nothing is named: all that does not take long, and the ground under it."""

@@ -15,9 +15,9 @@ from api.server import application
 from domain.api_key import OWNER_SCOPES, Scope
 from domain.role import Role
 from tests.api.conftest import Member
+from tests.api.household import joined
 from tests.api.people_engine import Client
 from tests.api.roles_page import Ruled, on_page, ruled_routes, written
-from tests.api.test_members import joined
 from tests.api.test_tenants import anns, asked  # noqa: F401  (a fixture)
 
 Verdict = str

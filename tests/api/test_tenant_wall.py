@@ -16,8 +16,8 @@ from domain.license import License
 from projections.all import READ_MODELS
 from projections.rebuild import rebuild
 from tests.api.conftest import Member
+from tests.api.household import invited, joined
 from tests.api.people_engine import Client
-from tests.api.test_members import invited, joined
 from tests.api.test_tenants import anns, asked, fill, strangers  # noqa: F401  (a fixture)
 
 LISTS = ("/licenses", "/subscriptions", "/invoices", "/api-keys", "/audit/events", "/audit/export")
