@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import structlog
 
-from adapters.database import AWAY, address
+from adapters.database import address
 
 log = structlog.get_logger()
 
@@ -80,7 +80,7 @@ class Remembered:
                     self._forget_all()
                     while not self._stop.is_set():
                         self._go_round(connection)
-            except AWAY as error:
+            except psycopg.Error as error:
                 self._heard_at = float("-inf")
                 if not self._stop.is_set():
                     log.warning("remembered.not_told", error=type(error).__name__)

@@ -91,12 +91,14 @@ class BillingAccounts:
     def _link(
         self, work: Work, account: BillingAccount, owner: UUID, basis: Basis, linked_at: datetime, now: datetime
     ) -> None:
-        former, was_made_for_it = account.organization_id, account.basis is Basis.DERIVED
+        former = work.fetch(Organization, account.organization_id) if account.basis is Basis.DERIVED else None
+        if former is not None and former.members and basis is Basis.EMAIL and owner != former.id:
+            return  # the vendor has let somebody in there, who is not to lose it to an address
         if not account.link(owner, basis=basis, linked_at=linked_at, now=now):
             return
-        if was_made_for_it:
-            work.fetch(Organization, former).merge(into=owner, now=now)
-            work.rows.append(self._organizations.take_off_file(former))
+        if former is not None and not former.members:
+            former.merge(into=owner, now=now)
+            work.rows.append(self._organizations.take_off_file(former.id))
         self._move(work, account, now)
 
     def _move(self, work: Work, account: BillingAccount, now: datetime) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from domain.organization import Organization
-from tests.api.conftest import member
+from tests.api.conftest import Member, member
 from tests.api.household import (
     CAT,
     PASSWORD,
@@ -205,3 +205,19 @@ def test_what_was_bought_before_goes_to_the_organization_that_the_person_owns(se
         "select distinct (state->>'organization_id') as id from stored_events where topic = 'license.issued'"
     )
     assert owners == [{"id": str(bob.organization_id)}]
+
+
+def test_a_customer_whom_the_vendor_has_let_in_does_not_lose_it_to_an_address(services, client, shop, admin, post):
+    """The one who pays is not the one who manages: the vendor invites the manager to what the payment made."""
+    shop.account.checkout(price="price_coditect_pro_monthly", email="payer@example.test", name="Payer")
+    shop.deliver()
+    [made] = admin.get("/admin/organizations?q=payer@").json()["data"]
+    managed = Member(UUID(made["id"]), admin)
+    cat = joined(services, client, managed, "owner")
+    payer = member(services, client, "payer")
+    prove(services, payer)
+    post("payer@example.test")
+    shop.account.checkout(price="price_coditect_pro_monthly", email="payer@example.test", name="Payer")
+    shop.deliver()
+    assert services.store.fetch(Organization, managed.organization_id).merged_into is None
+    assert cat.client.get("/me").json()["role"] == "owner"
