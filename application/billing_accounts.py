@@ -91,8 +91,9 @@ class BillingAccounts:
     def _link(
         self, work: Work, account: BillingAccount, owner: UUID, basis: Basis, linked_at: datetime, now: datetime
     ) -> None:
-        former = work.fetch(Organization, account.organization_id) if account.basis is Basis.DERIVED else None
-        if former is not None and former.members and basis is Basis.EMAIL and owner != former.id:
+        was_made_for_it = account.basis is Basis.DERIVED and account.organization_id != owner
+        former = work.fetch(Organization, account.organization_id) if was_made_for_it else None
+        if former is not None and former.members and basis is Basis.EMAIL:
             return  # the vendor has let somebody in there, who is not to lose it to an address
         if not account.link(owner, basis=basis, linked_at=linked_at, now=now):
             return
