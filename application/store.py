@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from domain.errors import AlreadyRecorded, ConcurrentChange, NotFound
 
 if TYPE_CHECKING:
     from adapters.database import Row
+    from adapters.event_recorder import EventRecorder
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -24,7 +25,7 @@ _ATTEMPTS = 8
 class Store(Application[UUID]):
     """Aggregates in, aggregates out; one save is one transaction over any number of them."""
 
-    def __init__(self, recorder: ApplicationRecorder, mapper: Mapper[UUID]) -> None:
+    def __init__(self, recorder: EventRecorder, mapper: Mapper[UUID]) -> None:
         self._given_recorder = recorder
         self._given_mapper = mapper
         super().__init__()
@@ -49,6 +50,14 @@ class Store(Application[UUID]):
         except AggregateNotFoundError:
             return None
         return found if isinstance(found, kind) else None
+
+    def find_all(self, kind: type[A], ids: Iterable[UUID]) -> list[A]:
+        """Those that exist and are of this type, in no order; one question for all of them."""
+        streams: dict[Any, Any] = {}
+        for stored in self._given_recorder.select_streams(list(ids)):
+            event: Any = self.mapper.to_domain_event(stored)
+            streams[stored.originator_id] = event.mutate(streams.get(stored.originator_id))
+        return [each for each in streams.values() if isinstance(each, kind)]
 
     def add(self, *new: Aggregate, rows: Sequence[Row] = ()) -> int:
         """Stores new aggregates; `AlreadyRecorded` when a stream (or a row) is there already. Answers the position."""
