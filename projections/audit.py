@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from projections.listing import Row, page
+from projections.listing import Row, page, select
 from projections.log import Recorded
 from projections.read_model import OWN, Handler, ReadModel
 
@@ -77,9 +77,6 @@ class AuditIndex(ReadModel):
         connection.execute(_INDEX, (first, last, first))
 
 
-_LIST = "select a.*, audited_state(a.position) as state from audit_index a"
-
-
 def list_events(
     connection: psycopg.Connection[Any],
     *,
@@ -103,4 +100,8 @@ def list_events(
         ("until", "a.occurred_at < %(until)s", until),
         ("after", "a.position > %(after)s", after),
     ]
-    return page(connection, _LIST, conditions, order="a.position", limit=limit)
+    found = page(connection, "select a.* from audit_index a", conditions, order="a.position", limit=limit)
+    positions = {"positions": [row["position"] for row in found]}
+    stored = select(connection, "select at, said from audited_states(%(positions)s)", positions)
+    said = {row["at"]: row["said"] for row in stored}
+    return [{**row, "state": said[row["position"]]} for row in found]

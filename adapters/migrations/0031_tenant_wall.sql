@@ -124,13 +124,15 @@ begin
     end if;
 end $$;
 
--- What an event says, if the audit's index says that it happened to the tenant; and where a stream's events are in it.
-create function audited_state(at bigint) returns json
+-- What events say, if the audit's index says that they happened to the tenant; and where a stream's events are in it.
+create function audited_states(positions bigint[]) returns table (at bigint, said json)
 language plpgsql stable security definer set search_path = public, pg_temp as $$
 begin
-    return (select s.state from stored_events s where s.notification_id = at and (
-        not is_tenant()
-        or exists (select from audit_index a where a.position = at and a.organization_id = usher_organization())));
+    return query
+        select e.notification_id, e.state
+        from stored_events e join audit_index a on a.position = e.notification_id
+        where e.notification_id = any(positions)
+            and (not is_tenant() or a.organization_id = usher_organization());
 end $$;
 
 create function stream_positions(stream uuid) returns setof bigint
@@ -139,7 +141,7 @@ begin atomic
     select notification_id from stored_events where originator_id = stream;
 end;
 
-revoke execute on function stream_owner, tenant_has_license, log_head, own_stream, past_stream, audited_state, stream_positions
+revoke execute on function stream_owner, tenant_has_license, log_head, own_stream, past_stream, audited_states, stream_positions
     from public;
-grant execute on function tenant_has_license, log_head, own_stream, past_stream, audited_state, stream_positions
+grant execute on function tenant_has_license, log_head, own_stream, past_stream, audited_states, stream_positions
     to usher_tenant;

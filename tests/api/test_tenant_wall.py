@@ -198,10 +198,11 @@ def test_a_tenant_reads_the_log_through_the_doors_only(services, ann, bob, every
         assert as_tenant(services, ann.organization_id, sql)
         assert as_tenant(services, bob.organization_id, sql) == as_tenant(services, None, sql) == []
     [(position,)] = as_tenant(
-        services, ann.organization_id, f"select min(notification_id) from past_stream('{license_id}')"
+        services, ann.organization_id, f"select max(notification_id) from past_stream('{license_id}')"
     )
-    state = f"select audited_state({position}) is not null"
-    assert as_tenant(services, bob.organization_id, state) == as_tenant(services, None, state) == [(False,)]
+    said = f"select at from audited_states(array[{position}::bigint])"
+    assert as_tenant(services, ann.organization_id, said) == [(position,)]
+    assert as_tenant(services, bob.organization_id, said) == as_tenant(services, None, said) == []
 
 
 def test_a_tenant_writes_nothing_in_its_own_name(services, ann):
