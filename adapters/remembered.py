@@ -73,17 +73,20 @@ class Remembered:
                 self._listening.start()
 
     def _follow(self) -> None:
+        is_away = False
         while not self._stop.is_set():
             try:
                 with psycopg.connect(self._url, autocommit=True) as connection:
                     connection.execute("listen usher_access")
                     self._forget_all()
+                    is_away = False
                     while not self._stop.is_set():
                         self._go_round(connection)
             except psycopg.Error as error:
                 self._heard_at = float("-inf")
-                if not self._stop.is_set():
+                if not is_away and not self._stop.is_set():  # said once, however long it lasts
                     log.warning("remembered.not_told", error=type(error).__name__)
+                is_away = True
                 self._stop.wait(_ROUND)
 
     def _go_round(self, connection: psycopg.Connection[Any]) -> None:

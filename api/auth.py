@@ -63,16 +63,16 @@ class Caller:
 
     def must_see(self, organization_id: UUID | None, noun: str, id: object) -> None:
         """Another organization's thing is as absent as one that never was: `NotFound`."""
-        if not self.sees_all and organization_id != self.organization_id:
+        if not self.sees_all and (organization_id is None or organization_id != self.organization_id):
             raise NotFound.of(noun, id)
 
     def narrow(self, organization_id: UUID | None) -> UUID | None:
         """Which organization a list is about: the caller's own; the vendor may name one, or None for all."""
         if self.sees_all:
             return organization_id
-        if organization_id is not None and organization_id != self.organization_id:
-            raise NotFound.of("organization", organization_id)
-        return self.organization_id
+        own = self.organization_id
+        self.must_see(organization_id or own, "organization", organization_id)
+        return own
 
 
 async def services_of(request: Request) -> Services:
@@ -119,14 +119,6 @@ def require(*scopes: Scope) -> Any:
 def require_role(role: Role) -> Any:
     """Dependency: a member with this role or a higher one; no API key stands in for a person here."""
     return let_in(Rule(Who.MEMBER, role=role, keys=False))
-
-
-@ruled(PERSON)
-async def person_of(request: Request, _: Any = Depends(_documented)) -> UUID:
-    """Dependency: the id of the person who is logged in; `NotAllowed` for an API key."""
-    caller = await admit(request, PERSON)
-    assert caller.user_id is not None
-    return caller.user_id
 
 
 @ruled(of_member())

@@ -69,7 +69,6 @@ class Invitations:
         `Organization.invite`."""
         if self._memberships.has_address(organization_id, email):
             raise AlreadyMember()
-
         id = self._clock.new_id()
 
         def decide(work: Work, now: datetime) -> None:

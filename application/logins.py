@@ -114,7 +114,7 @@ class Logins:
 
     def who(self, access_token: str) -> Who | None:
         """Whose access token it is; None when it is not good. Asks no database: whether the person still is a member of
-        the organization is another question (`Members.role_of`)."""
+        the organization is another question (`Memberships.remember_role`)."""
         claims = self._tokens.read("access", access_token, now=self._clock.now())
         if claims is None:
             return None

@@ -11,8 +11,10 @@ from fastapi import APIRouter
 
 from api.access import Rule, Who, rule_of
 from api.app import create_app
+from api.auth import Caller
 from api.server import application
 from domain.api_key import OWNER_SCOPES, Scope
+from domain.errors import NotFound
 from domain.role import Role
 from tests.api.conftest import Member
 from tests.api.household import joined
@@ -177,3 +179,15 @@ def test_a_credential_that_does_not_hold_opens_nothing(client, rule):
     paths = {Who.MEMBER: "/licenses", Who.PERSON: "/me", Who.VENDOR: "/admin/overview"}
     for bearer in ("usk_nothing", "eyJ.eyJ.sig", "x"):
         assert client.as_(bearer).get(paths[rule.who]).status_code == 401
+
+
+def test_a_person_who_is_a_member_of_nothing_is_not_taken_for_the_vendor():
+    """Neither acts for an organization; the one sees all of them."""
+    nowhere = Caller("user:1", None, frozenset(), uuid4())
+    vendor = Caller("key:1", None, frozenset({Scope.LICENSES_READ}))
+    assert vendor.narrow(None) is None and vendor.sees_all and not nowhere.sees_all
+    for organization_id in (None, uuid4()):
+        vendor.must_see(organization_id, "key", 1)
+        for act in (nowhere.narrow, lambda id: nowhere.must_see(id, "key", 1)):
+            with pytest.raises(NotFound):
+                act(organization_id)
