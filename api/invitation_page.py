@@ -60,20 +60,29 @@ def _invitation(request: Request, token: str, problem: str = "", status: int = 2
         offer = services.invitations.offer(token)
     except UsherError as error:
         return page("This link does not work", paragraph(error.message), status=status_of(error))
-    asked = (
-        paragraph(f"Log in as {offer.sent.email} to accept.")
-        if offer.has_account
-        else '<label for="full_name">Your name</label>'
-        '<input id="full_name" name="full_name" autocomplete="name" maxlength="200" required>'
-    )
     return page(
         f"Join {offer.organization_name or 'an organization'}",
         f"{paragraph(problem, kind='problem') if problem else ''}"
         f"{paragraph(f'You are invited to join it as {offer.sent.role}.')}"
         '<form method="post" action="/invitation">'
-        f'<input type="hidden" name="token" value="{escape(token[:4096])}">{asked}'
-        '<label for="password">Password</label>'
-        '<input id="password" name="password" type="password" autocomplete="current-password" required>'
+        f'<input type="hidden" name="token" value="{escape(token[:4096])}">'
+        f"{_known(offer.sent.email) if offer.has_account else _NEW}"
         "<button>Accept the invitation</button></form>",
         status=status,
     )
+
+
+def _known(email: str) -> str:
+    return (
+        f"{paragraph(f'Log in as {email} to accept.')}"
+        '<label for="password">Password</label>'
+        '<input id="password" name="password" type="password" autocomplete="current-password" required>'
+    )
+
+
+_NEW = (
+    '<label for="full_name">Your name</label>'
+    '<input id="full_name" name="full_name" autocomplete="name" maxlength="200" required>'
+    '<label for="password">New password, 8 characters or more</label>'
+    '<input id="password" name="password" type="password" autocomplete="new-password" required minlength="8">'
+)
