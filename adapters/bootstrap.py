@@ -37,6 +37,7 @@ from application.catalog import Catalog
 from application.entitling import Entitling
 from application.errands import Errands
 from application.history import History
+from application.invoice_rules import InvoiceRules
 from application.license_guard import LicenseGuard
 from application.license_keys import LicenseKeys
 from application.licenses import Licenses
@@ -44,6 +45,7 @@ from application.logins import Logins
 from application.machines import LicenseMachines
 from application.notices import Notices
 from application.organizations import Organizations
+from application.payment_rules import PaymentRules
 from application.purchase_claims import PurchaseClaims
 from application.queue_rounds import QueueRounds
 from application.seat_admission import SeatAdmission
@@ -94,6 +96,7 @@ class Services(Infrastructure):
                 lambda _, organization_id: [self.session_callers.erase(organization_id)],
                 lambda _, organization_id: [self.machine_names.erase(organization_id)],
                 lambda _, organization_id: [self.seat_rule_names.erase(organization_id)],
+                lambda _, organization_id: [self.invoice_papers.erase(organization_id)],
             ],
         )
 
@@ -123,11 +126,22 @@ class Services(Infrastructure):
 
     @cached_property
     def billing_accounts(self) -> BillingAccounts:
-        return BillingAccounts(self.organizations, self.entitling)
+        return BillingAccounts(self.organizations, self.invoice_papers, self.entitling)
 
     @cached_property
     def stripe(self) -> StripeGateway:
-        return StripeGateway(self.settings.stripe_secret_key, self.clock, api_base=self.settings.stripe_api_base)
+        return StripeGateway(
+            self.settings.stripe_secret_key,
+            self.clock,
+            api_base=self.settings.stripe_api_base,
+            live=self.settings.stripe_live,
+        )
+
+    @cached_property
+    def billing_rules(self) -> BillingRules:
+        payments = PaymentRules(self.billing_accounts, self.entitling)
+        invoices = InvoiceRules(self.billing_accounts, payments, self.invoice_papers, self.entitling)
+        return BillingRules(self.catalog, self.billing_accounts, self.entitling, invoices, payments)
 
     @cached_property
     def billing(self) -> Billing:
@@ -135,7 +149,7 @@ class Services(Infrastructure):
             self.store,
             self.provider_records,
             {"stripe": self.stripe},
-            BillingRules(self.catalog, self.billing_accounts, self.provider_records, self.entitling),
+            self.billing_rules,
             self.entitling,
             self.works,
             self.clock,

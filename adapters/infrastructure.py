@@ -11,6 +11,7 @@ from adapters.clock import Clock, SandboxClock
 from adapters.database import Database
 from adapters.event_codec import EventCodec
 from adapters.group_commit import GroupCommit
+from adapters.invoice_papers import InvoicePapers
 from adapters.key_index import KeyIndex
 from adapters.license_index import LicenseIndex
 from adapters.login_sessions import LoginSessions
@@ -97,6 +98,10 @@ class Infrastructure:
     @cached_property
     def provider_records(self) -> ProviderRecords:
         return ProviderRecords(self.database)
+
+    @cached_property
+    def invoice_papers(self) -> InvoicePapers:
+        return InvoicePapers(self.database)
 
     @cached_property
     def license_index(self) -> LicenseIndex:
