@@ -18,6 +18,7 @@ from adapters.login_sessions import LoginSessions
 from adapters.machine_names import MachineNames
 from adapters.mailer import Mailer
 from adapters.outbox import Outbox
+from adapters.papers.printer import Printer
 from adapters.passwords import Passwords
 from adapters.personal_data import PersonalData
 from adapters.postgres_line import PostgresLine
@@ -149,6 +150,10 @@ class Infrastructure:
     @cached_property
     def webhook_signatures(self) -> WebhookSignatures:
         return WebhookSignatures(self.settings.stripe_webhook_secrets)
+
+    @cached_property
+    def printer(self) -> Printer:
+        return Printer()
 
     @cached_property
     def outbox(self) -> Outbox:

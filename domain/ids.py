@@ -44,9 +44,9 @@ def payment_id_for(provider: str, payment: str) -> UUID:
     return uuid5(_USHER, f"payment/{provider}/{payment}")
 
 
-def movement_id_for(provider: str, movement: str) -> UUID:
-    """A refund or a dispute, as it is listed beside payments."""
-    return uuid5(_USHER, f"movement/{provider}/{movement}")
+def movement_id(payment_id: UUID, name: str) -> UUID:
+    """A refund or a dispute of a payment by the provider's name, as it is listed beside payments."""
+    return uuid5(payment_id, f"movement/{name}")
 
 
 def tax_rate_id_for(provider: str, rate: str) -> UUID:

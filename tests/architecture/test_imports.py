@@ -34,6 +34,7 @@ RULES = {
     "projections": Rule(frozenset({"domain"}), frozenset({"psycopg", "redis", "structlog"})),
     "adapters": Rule(frozenset({"domain"})),
     "adapters/bootstrap.py": Rule(frozenset({"domain", "application", "projections"})),
+    "adapters/bootstrap_billing.py": Rule(frozenset({"domain", "application", "projections"})),
     "api": Rule(frozenset({"application", "projections", "domain"}), types=frozenset({"adapters"})),
     "workers": Rule(frozenset({"adapters.bootstrap", "application", "projections", "domain"})),
     "scripts": Rule(SERVER),
