@@ -210,7 +210,7 @@ def attempted(event: Payment.Attempted) -> str:
 def applied(event: Payment.Applied) -> str:
     of = event.application
     amount = money(of.amount_paid or of.amount_requested, of.currency)
-    return f"{amount} of the payment is {of.status} for invoice {short(event.invoice_id)}"
+    return f"Of the payment, {amount} is {of.status} for invoice {short(event.invoice_id)}"
 
 
 def refund(event: Payment.RefundReported) -> str:

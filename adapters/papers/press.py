@@ -78,4 +78,5 @@ def _exactly(requests: BinaryIO, length: int) -> bytes:
 
 
 if __name__ == "__main__":
-    main(open(0, "rb", buffering=0), sys.stdout.buffer)
+    with open(0, "rb", buffering=0) as requests:  # unbuffered: `select` sees nothing of what a buffer holds
+        main(requests, sys.stdout.buffer)
