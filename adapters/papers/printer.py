@@ -39,15 +39,7 @@ class Printer:
         long or dies."""
         request = orjson.dumps(document)
         with self._lock:
-            for is_second in (False, True):
-                try:
-                    answer = self._printed(b"%08x\n" % len(request) + request)
-                    break
-                except (OSError, EOFError) as error:  # it had just ended, being idle; once more with a new one
-                    self._end()
-                    if is_second:
-                        log.warning("press.lost", error=type(error).__name__)
-                        raise Unavailable("The paper cannot be printed now.", retry_after=5) from error
+            answer = self._answer(b"%08x\n" % len(request) + request)
         if answer[:1] != b"+":
             raise Unprintable(answer[1:].decode(errors="replace"))
         return answer[1:]
@@ -55,6 +47,18 @@ class Printer:
     def close(self) -> None:
         with self._lock:
             self._end()
+
+    def _answer(self, request: bytes) -> bytes:
+        try:
+            try:
+                return self._printed(request)
+            except (BrokenPipeError, EOFError):  # it had just ended, being idle: once more, by a new one
+                self._end()
+                return self._printed(request)
+        except (OSError, EOFError) as error:
+            self._end()
+            log.warning("press.lost", error=type(error).__name__)
+            raise Unavailable("The paper cannot be printed now.", retry_after=5) from error
 
     def _printed(self, request: bytes) -> bytes:
         press, until = self._running(), time.monotonic() + _LONGEST

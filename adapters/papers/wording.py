@@ -4,6 +4,7 @@ order in which `paper.typ` places them."""
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 from copy import copy
 from datetime import datetime
@@ -88,6 +89,8 @@ class Wording:
         pattern.frac_prec = (least, most)
         text = str(pattern.apply(value, self._locale, currency=currency.upper(), currency_digits=False))
         symbol = get_currency_symbol(currency.upper(), self._locale)
+        if symbol[-1].isalpha():  # CHF 9.00, not CHF9.00 (CLDR's pattern for letters next to a number)
+            text = re.sub(rf"{re.escape(symbol)}(?=\d)", f"{symbol}\xa0", text)
         return text.replace(symbol, self._own(symbol))
 
     def _date(self, moment: str | None) -> str:
