@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 from adapters.yaml_tree import Node
 from adapters.yaml_values import Reading, Wrong, shown
 
 _TYPES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".svg": "svg+xml"}
+_MARKS = {"image/png": (b"\x89PNG",), "image/jpeg": (b"\xff\xd8\xff",), "image/svg+xml": (b"<svg",)}
+"""By which an image is known for what it is."""
 _LARGEST = 1_000_000
 
 
@@ -17,7 +19,7 @@ def logo(folder: Path | None, reading: Reading, node: Node) -> str:
     if not isinstance(node.value, str):
         raise Wrong(f"{shown(node)} is not text")
     if node.value.startswith("data:"):
-        return node.value
+        return _image(node.value)
     if folder is None:
         raise Wrong("a file name means nothing here; send the image itself as data:image/png;base64,…")
     return _read(folder / node.value)
@@ -31,4 +33,17 @@ def _read(path: Path) -> str:
             image = file.read(_LARGEST)
     except OSError as error:
         raise Wrong(f"{path}: {error.strerror}") from error
-    return f"data:image/{_TYPES[path.suffix.lower()]};base64,{b64encode(image).decode()}"
+    return _image(f"data:image/{_TYPES[path.suffix.lower()]};base64,{b64encode(image).decode()}")
+
+
+def _image(uri: str) -> str:
+    """The data URI, if it holds what it says; what else it may be is the domain's to say (`Identity.problems`)."""
+    head, _, body = uri.partition(",")
+    try:
+        image = b64decode(body, validate=True)
+    except ValueError as error:
+        raise Wrong("is not base64") from error
+    marks = next((marks for type, marks in _MARKS.items() if type in head), ())
+    if marks and not any(mark in image[:4_096] for mark in marks):
+        raise Wrong(f"is no {head.removeprefix('data:image/').partition(';')[0]} image")
+    return uri

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import select
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,18 +36,18 @@ class Press:
         self._compiler = typst.Compiler(str(_TEMPLATE), root=str(_TEMPLATE.parent), font_paths=fonts)
 
     def print(self, document: dict[str, Any]) -> bytes:
-        """PDF/A-3b, and plain PDF for a paper with a character that no font has: an archive must not hold one."""
-        try:
-            return self._compiled(document, _ARCHIVE)
-        except typst.TypstError:
-            return self._compiled(document, [])
+        """PDF/A-3b. Plain PDF for a paper with a character that no font has, an archive must not hold one; and without
+        the logo where that cannot be drawn."""
+        sheet, dated = Wording(document).sheet, datetime.fromisoformat(document["dated"])
+        bare = {**sheet, "vendor": {**sheet["vendor"], "logo": None}}
+        for content, standards in ((sheet, _ARCHIVE), (sheet, []), (bare, _ARCHIVE)):
+            with suppress(typst.TypstError):
+                return self._compiled(content, standards, int(dated.timestamp()))
+        return self._compiled(bare, [], int(dated.timestamp()))
 
-    def _compiled(self, document: dict[str, Any], standards: list[Any]) -> bytes:
-        sheet = json.dumps(Wording(document).sheet, ensure_ascii=False)
-        dated = datetime.fromisoformat(document["dated"])
-        compiled = self._compiler.compile(
-            format="pdf", sys_inputs={"sheet": sheet}, pdf_standards=standards, timestamp=int(dated.timestamp())
-        )
+    def _compiled(self, sheet: dict[str, Any], standards: list[Any], timestamp: int) -> bytes:
+        inputs = {"sheet": json.dumps(sheet, ensure_ascii=False)}
+        compiled = self._compiler.compile(format="pdf", sys_inputs=inputs, pdf_standards=standards, timestamp=timestamp)
         assert isinstance(compiled, bytes)
         return compiled
 

@@ -279,6 +279,12 @@ def test_without_a_vendor_or_a_customer_it_is_still_a_paper(printer):
     assert "Vendor" in text and "Customer" in text
 
 
+def test_a_logo_that_cannot_be_drawn_is_left_out(printer):
+    for type, image in (("png", b"\x89PNG and then nothing"), ("svg+xml", b"<svg"), ("jpeg", b"\xff\xd8\xff")):
+        logo = f"data:image/{type};base64,{b64encode(image).decode()}"
+        assert "AZ1.AI Inc." in text_of(printer.print(document(vendor={**VENDOR, "logo": logo})))
+
+
 def test_an_american_gets_american_paper(printer):
     def width(country: str) -> int:
         pdf = printer.print(document(customer={**CUSTOMER, "address": {**ADDRESS, "country": country}}))
