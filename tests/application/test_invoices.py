@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from adapters.bootstrap import Services
+from adapters.stripe_gateway import StripeGateway
+from application.paper_document import invoice_document
 from domain.credit_note import CreditNote
 from domain.ids import credit_note_id_for, invoice_id_for, payment_id_for
 from domain.invoice import Invoice
@@ -20,6 +23,7 @@ from domain.provider_event import Status as EventStatus
 from domain.provider_facts import InvoiceStatus
 from scripts.stripe_sim import StripeAccount
 from tests.application.test_billing import PRO, START, Engine, bought
+from tests.stripe_answers import answering
 from tests.stripe_money import credit_note, event, newest, tax, tax_rate, with_lines, with_sums
 
 HOUR = timedelta(hours=1)
@@ -462,3 +466,90 @@ def test_any_order_and_repetition_of_reports_about_money_ends_in_the_same_facts(
     assert engine.services.store.fetch(CreditNote, paid.credit_notes[0]).seen.at == datetime.fromtimestamp(
         late[2]["created"], UTC
     )
+
+
+# what Stripe is asked for because a webhook says too little
+
+
+def asking(services: Services, url: str) -> Engine:
+    """An engine with a key for a Stripe at `url`."""
+    vars(services)["stripe"] = StripeGateway("sk_test_x", services.clock, api_base=url)
+    return Engine(services)
+
+
+def but_invoices(stripe: StripeAccount) -> list[dict[str, Any]]:
+    return [e for e in stripe.events if not e["type"].startswith("invoice")]
+
+
+def test_further_lines_and_the_names_of_discounts_are_asked_for_once(services, stripe):
+    bought(stripe)
+    whole = with_lines(newest(stripe, "invoice"), [{"amount": 100, "subtotal": 100}] * 12, discount=200)
+    lines = whole["lines"]["data"]
+    first = {**whole, "lines": {**whole["lines"], "data": lines[:10], "has_more": True}}
+    discount = {"id": "di_welcome", "source": {"coupon": {"id": "c", "name": "WELCOME", "object": "coupon"}}}
+    named = {**first, "total_discount_amounts": [{"amount": 200, "discount": discount}]}
+    path = f"/v1/invoices/{whole['id']}"
+    page = {"object": "list", "url": f"{path}/lines"}
+    answers = {
+        path: first,
+        f"{path}?expand": named,
+        f"{path}/lines": {**page, "data": lines[:10], "has_more": True},
+        f"{path}/lines?{lines[9]['id']}": {**page, "data": lines[10:], "has_more": False},
+    }
+    with answering(answers) as (url, asked):
+        engine = asking(services, url)
+        engine.feed(but_invoices(stripe))
+        engine.feed([told(stripe, "invoice.paid", first), told(stripe, "invoice.updated", first)])
+    invoice = mirrored(engine, whole)
+    assert (len(invoice.items.lines), invoice.items.discounts[0].name, invoice.doubts) == (12, "WELCOME", ())
+    assert asked.count(path) == 1
+
+
+def test_a_tax_rate_that_is_only_named_is_asked_for_and_done_without_when_nobody_knows_it(services, stripe):
+    bought(stripe)
+    known, unknown = tax(990, taxable=9900), tax(99, taxable=9900, rate="txr_unknown")
+    invoice = with_sums(newest(stripe, "invoice"), taxes=(known, unknown))
+    with answering({"/v1/tax_rates/txr_vat": tax_rate()}) as (url, asked):
+        engine = asking(services, url)
+        engine.feed(but_invoices(stripe))
+        engine.feed([told(stripe, "invoice.paid", invoice)])
+    whole = services.invoices.whole(mirrored(engine, invoice).id)
+    assert (list(whole.rates), whole.invoice.figures.tax, whole.invoice.doubts) == (["txr_vat"], 1089, ())
+    assert [path for path in asked if "tax_rates" in path] == ["/v1/tax_rates/txr_vat", "/v1/tax_rates/txr_unknown"]
+    sums = {(each["name"], each["percentage"]) for each in invoice_document(whole)["sums"] if each["word"] == "tax"}
+    assert sums == {("VAT", "19.0"), (None, "1.00")}
+
+
+NO_INVOICES = {"object": "list", "url": "/v1/invoice_payments", "data": [], "has_more": False}
+
+
+def test_a_refund_of_a_payment_that_pays_no_invoice_is_kept_when_stripe_says_so(services, stripe):
+    bought(stripe)
+    charge = {**newest(stripe, "charge"), "id": "ch_once", "payment_intent": None, "amount_refunded": 500}
+    refunded = event("charge.refunded", charge, at=stripe.at)
+    with answering({"/v1/charges/ch_once": charge, "/v1/invoice_payments": NO_INVOICES}) as (url, _):
+        engine = asking(services, url)
+        engine.feed([refunded])
+    assert engine.event(refunded).status is EventStatus.PROCESSED
+    payment = services.store.fetch(Payment, payment_id_for("stripe", "ch_once"))
+    assert (payment.refunded("ch_once").amount, payment.applications) == (500, {})
+
+
+def test_a_dispute_of_a_guests_payment_is_nobodys_business_here(services, stripe):
+    bought(stripe)
+    dispute = stripe.dispute(newest(stripe, "invoice")["id"]).the("dispute")
+    guest = {**newest(stripe, "charge"), "id": "ch_guest", "customer": None, "payment_intent": None}
+    opened = event("charge.dispute.created", {**dispute, "charge": "ch_guest", "payment_intent": None}, at=stripe.at)
+    with answering({"/v1/charges/ch_guest": guest, "/v1/invoice_payments": NO_INVOICES}) as (url, _):
+        engine = asking(services, url)
+        engine.feed([opened])
+    assert engine.event(opened).problem == "it is about a payment of nobody we know"
+
+
+def test_what_was_odd_about_a_webhook_is_remarked_on_it(engine, stripe):
+    bought(stripe)
+    engine.feed(stripe.events)
+    old = told(stripe, "invoice.updated", newest(stripe, "invoice"), api_version="2024-06-20")
+    engine.feed([old])
+    assert engine.event(old).status is EventStatus.PROCESSED
+    assert engine.event(old).remarks == ("of API version 2024-06-20, read as it came",)

@@ -195,6 +195,8 @@ def test_a_whole_log_is_verified(engine, services, sold):
         "seat_conflicts",
         "over_limit",
         "read_model_differences",
+        "billing_differences",
+        "doubtful_invoices",
         "ok",
     }
     assert said.json["ok"] is True
