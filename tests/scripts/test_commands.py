@@ -225,6 +225,16 @@ def test_the_doctor_finds_what_is_missing_and_says_what_to_do(engine):
     assert checks["processes"]["fix"] == "start `usher worker` (or everything: `usher up`)"
 
 
+def test_the_doctor_says_who_invoices_say_sells(engine, services, sold):
+    def said() -> str:
+        return {check["name"]: check["detail"] for check in engine("doctor", "--json").json["checks"]}["papers"]
+
+    assert "put `vendor:`" in said()
+    file = f"{CATALOG.read_text()}vendor: {{name: Acme Ltd, address: [1 Road, London]}}\n"
+    services.catalog.apply(services.catalog.read(file))
+    assert said() == "invoices are printed in the name of Acme Ltd, London"
+
+
 def test_the_doctor_finds_redis_away(engine, monkeypatch):
     monkeypatch.setenv("USHER_REDIS_URL", "redis://127.0.0.1:1/0")
     checks = {check["name"]: check for check in engine("doctor", "--json").json["checks"]}
