@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from application.attribution import acting
-from application.billing_case import NotOurs, ParentUnknown
+from application.billing_case import NotOurs, ParentUnknown, streams_about
 from application.billing_rules import BillingRules
 from application.work import Work, Works
 from domain.errors import NotFound
@@ -148,6 +148,7 @@ class Billing:
 
         def decide(work: Work, now: datetime) -> None:
             assert reading.fact is not None
+            work.expect([event.id, *streams_about(event.provider, reading.fact)])
             arrived[:] = self._rules.apply(work, event.provider, reading.fact, now, asked)
             current = work.fetch(ProviderEvent, event.id)
             current.process(consequences=work.touched, remarks=reading.remarks, now=now)

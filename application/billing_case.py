@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from application.work import Work
+from domain.ids import billing_account_id, invoice_id_for, license_id_for, payment_id_for, subscription_id_for
+from domain.invoice_facts import InvoiceReport
+from domain.payment_facts import ApplicationReport, ChargeReport, IntentReport, PaymentFact
+from domain.provider_facts import CustomerReport, ProviderFact, SubscriptionReport
 
 
 class ParentUnknown(Exception):
@@ -35,3 +40,20 @@ class Case:
         """Has the provider asked about an object, unless it was already: `ParentUnknown`."""
         if reference not in self.asked:
             raise ParentUnknown(reference)
+
+
+def streams_about(provider: str, fact: ProviderFact) -> Iterator[UUID]:
+    """Whatever the rules will look at for a report, as far as it says so itself."""
+    match fact:
+        case CustomerReport() | SubscriptionReport() | InvoiceReport() | ChargeReport() | IntentReport():
+            if fact.customer:
+                yield billing_account_id(provider, fact.customer)
+    match fact:
+        case SubscriptionReport(subscription=str(name)) | InvoiceReport(subscription=str(name)):
+            id = subscription_id_for(provider, name)
+            yield from (id, license_id_for(id))
+    match fact:
+        case InvoiceReport() | ApplicationReport():
+            yield invoice_id_for(provider, fact.invoice)
+    if isinstance(fact, PaymentFact):
+        yield payment_id_for(provider, fact.payment)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
+from domain.aggregate import Aggregate
 from domain.billing_account import BillingAccount
 from domain.credit_note import CreditNote
 from domain.errors import NotFound
@@ -21,6 +22,9 @@ from domain.vendor import Identity, Vendor
 if TYPE_CHECKING:
     from adapters.invoice_papers import InvoicePapers
     from application.store import Store
+
+
+A = TypeVar("A", bound=Aggregate)
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,16 @@ class Invoices:
     def whole(self, invoice_id: UUID) -> WholeInvoice:
         """`NotFound` when there is none."""
         invoice = self._store.fetch(Invoice, invoice_id)
+        beside = self._beside(invoice, invoice.items, (*invoice.payments, *invoice.credit_notes))
         issued_at = invoice.issue.issued_at or invoice.created_on
         return WholeInvoice(
             invoice,
-            tuple(self._store.fetch(Payment, id) for id in invoice.payments),
-            tuple(self._store.fetch(CreditNote, id) for id in invoice.credit_notes),
+            tuple(beside.all(Payment, invoice.payments)),
+            tuple(beside.all(CreditNote, invoice.credit_notes)),
             self._papers.find(invoice_id),
-            self._rates(invoice.provider, invoice.items, issued_at),
-            self._vendor(issued_at),
-            self._language(invoice),
+            beside.rates(invoice.items, issued_at),
+            beside.vendor(issued_at),
+            beside.language,
         )
 
     def whole_credit_note(self, invoice_id: UUID, credit_note_id: UUID) -> WholeCreditNote:
@@ -77,29 +82,47 @@ class Invoices:
         if note is None or note.invoice_id != invoice_id:
             raise NotFound.of("credit note", credit_note_id)
         invoice, own = self._store.fetch(Invoice, invoice_id), self._papers.find(credit_note_id)
+        beside = self._beside(invoice, note.items, ())
         return WholeCreditNote(
             note,
             invoice,
             self._papers.find(invoice_id),
             own.memo if own else None,
-            self._rates(note.provider, note.items, note.issue.issued_at),
-            self._vendor(note.issue.issued_at),
-            self._language(invoice),
+            beside.rates(note.items, note.issue.issued_at),
+            beside.vendor(note.issue.issued_at),
+            beside.language,
         )
 
-    def _rates(self, provider: str, items: Items | None, moment: datetime) -> dict[str, TaxRateTerms]:
-        found = {name: self._store.find(TaxRate, tax_rate_id_for(provider, name)) for name in _rates_named(items)}
-        return {name: rate.at(moment) for name, rate in found.items() if rate}
+    def _beside(self, invoice: Invoice, items: Items | None, more: Iterable[UUID]) -> _Beside:
+        """All that is printed of other streams, read at once."""
+        rates = (tax_rate_id_for(invoice.provider, name) for name in _rates_named(items))
+        account = [billing_account_id(invoice.provider, invoice.customer)] if invoice.customer else []
+        return _Beside(invoice, self._store.find_all([vendor_id(), *account, *rates, *more]))
 
-    def _vendor(self, moment: datetime) -> Identity | None:
-        vendor = self._store.find(Vendor, vendor_id())
-        return vendor.at(moment) if vendor else None
 
-    def _language(self, invoice: Invoice) -> str | None:
-        if invoice.customer is None:
-            return None
-        account = self._store.find(BillingAccount, billing_account_id(invoice.provider, invoice.customer))
-        return account.language[0] if account and account.language else None
+class _Beside:
+    def __init__(self, invoice: Invoice, found: Mapping[UUID, Aggregate | None]) -> None:
+        self._invoice = invoice
+        self._found = found
+
+    def all(self, kind: type[A], ids: Iterable[UUID]) -> Iterator[A]:
+        for id in ids:
+            found = self._found[id]
+            assert isinstance(found, kind)  # an invoice names what was stored with its naming
+            yield found
+
+    def rates(self, items: Items | None, moment: datetime) -> dict[str, TaxRateTerms]:
+        named = {name: self._found[tax_rate_id_for(self._invoice.provider, name)] for name in _rates_named(items)}
+        return {name: rate.at(moment) for name, rate in named.items() if isinstance(rate, TaxRate)}
+
+    def vendor(self, moment: datetime) -> Identity | None:
+        vendor = self._found[vendor_id()]
+        return vendor.at(moment) if isinstance(vendor, Vendor) else None
+
+    @property
+    def language(self) -> str | None:
+        account = self._found.get(billing_account_id(self._invoice.provider, self._invoice.customer or ""))
+        return account.language[0] if isinstance(account, BillingAccount) and account.language else None
 
 
 def _rates_named(items: Items | None) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from domain.errors import AlreadyRecorded, ConcurrentChange, NotFound
 
 if TYPE_CHECKING:
     from adapters.database import Row
+    from adapters.event_recorder import EventRecorder
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -24,7 +25,7 @@ _ATTEMPTS = 8
 class Store(Application[UUID]):
     """Aggregates in, aggregates out; one save is one transaction over any number of them."""
 
-    def __init__(self, recorder: ApplicationRecorder, mapper: Mapper[UUID]) -> None:
+    def __init__(self, recorder: EventRecorder, mapper: Mapper[UUID]) -> None:
         self._given_recorder = recorder
         self._given_mapper = mapper
         super().__init__()
@@ -49,6 +50,14 @@ class Store(Application[UUID]):
         except AggregateNotFoundError:
             return None
         return found if isinstance(found, kind) else None
+
+    def find_all(self, ids: Iterable[UUID]) -> dict[UUID, Aggregate | None]:
+        """Several aggregates of any type, read at once; None for absent."""
+        found: dict[UUID, Any] = dict.fromkeys(ids)
+        for stored in self._given_recorder.select_streams(list(found)) if found else ():
+            event: Any = self.mapper.to_domain_event(stored)
+            found[event.originator_id] = event.mutate(found[event.originator_id])
+        return found
 
     def add(self, *new: Aggregate, rows: Sequence[Row] = ()) -> int:
         """Stores new aggregates; `AlreadyRecorded` when a stream (or a row) is there already. Answers the position."""
