@@ -12,7 +12,7 @@ import structlog
 from adapters import stripe_events
 from adapters.clock import Clock
 from adapters.stripe_fields import Nothing, Payload, id_of, listed
-from adapters.stripe_invoices import invoice_report, tax_rate_report
+from adapters.stripe_invoices import credit_note_report, invoice_report, tax_rate_report
 from adapters.stripe_payments import application_report, charge_report, intent_report
 from domain.errors import Unavailable
 from domain.provider_facts import ProviderFact, Reading, Seen
@@ -34,10 +34,7 @@ _COLLECTIONS = {
     "tax_rate": "tax_rates",
 }
 """Kind of object → where it is asked for."""
-_WORDS_OF_DISCOUNTS = [
-    "total_discount_amounts.discount.source.coupon",
-    "total_discount_amounts.discount.promotion_code",
-]
+_DISCOUNT_WORDS = ("source.coupon", "promotion_code")
 _THIN = "v2.core.event"
 
 
@@ -99,7 +96,7 @@ class StripeGateway:
         )
 
     def look_up(self, reference: str) -> Sequence[ProviderFact] | None:
-        """Facts about `subscription/…`, `invoice/…`, `payment/…` or `tax_rate/…`; None without a key.
+        """Facts about `subscription/…`, `invoice/…`, `credit_note/…`, `payment/…` or `tax_rate/…`; None without a key.
 
         Raises `Unavailable` when Stripe cannot be asked now.
         """
@@ -125,21 +122,23 @@ class StripeGateway:
             case "subscription":
                 yield stripe_events.subscription_report(self._plain("subscriptions", id), seen)
             case "invoice":
-                yield invoice_report(self._whole_invoice(id), seen)
+                yield invoice_report(self._whole("invoices", "total_discount_amounts", id), seen)
+            case "credit_note":
+                yield credit_note_report(self._whole("credit_notes", "discount_amounts", id), seen)
             case "tax_rate":
                 yield tax_rate_report(self._plain("tax_rates", id), seen)
             case "payment":
                 yield from self._payment(id, seen)
 
-    def _whole_invoice(self, id: str) -> Payload:
-        """With every line, and the names of its discounts."""
-        invoice = self._plain("invoices", id)
-        if invoice.get("total_discount_amounts"):
-            invoice = self._plain("invoices", id, expand=_WORDS_OF_DISCOUNTS)
-        if (invoice.get("lines") or {}).get("has_more"):
-            lines = self._client.v1.invoices.line_items.list(id, {"limit": 100})  # type: ignore[union-attr]
-            invoice["lines"] = {"data": [_plain(line) for line in lines.auto_paging_iter()], "has_more": False}
-        return invoice
+    def _whole(self, collection: str, discounts: str, id: str) -> Payload:
+        """An invoice or a credit note with every line, and the names of its discounts, which are in a field."""
+        paper = self._plain(collection, id)
+        if paper.get(discounts):
+            paper = self._plain(collection, id, expand=[f"{discounts}.discount.{word}" for word in _DISCOUNT_WORDS])
+        if (paper.get("lines") or {}).get("has_more"):
+            lines = getattr(self._client.v1, collection).line_items.list(id, {"limit": 100})  # type: ignore[union-attr]
+            paper["lines"] = {"data": [_plain(line) for line in lines.auto_paging_iter()], "has_more": False}
+        return paper
 
     def _payment(self, payment: str, seen: Seen) -> Iterator[ProviderFact]:
         """A charge or a payment intent, and the invoices that it pays: neither names them itself."""

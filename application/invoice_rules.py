@@ -77,6 +77,8 @@ class InvoiceRules:
             raise ParentUnknown(f"invoice/{fact.invoice}")
         yield from self._learn_rates(case, fact.rates, fact.items)
         note = case.work.find(CreditNote, credit_note_id_for(case.provider, fact.credit_note))
+        if fact.items.completed_by(note.items if note else None).lacks_words:
+            case.ask(f"credit_note/{fact.credit_note}")
         if note is None:
             note = self._first_credit_note(fact, invoice, case)
         elif not note.report(fact.status, fact.figures, fact.issue, fact.items, seen=fact.seen, now=case.now):
@@ -88,7 +90,7 @@ class InvoiceRules:
     def _report(self, case: Case, fact: InvoiceReport) -> Invoice:
         id = invoice_id_for(case.provider, fact.invoice)
         invoice = case.work.find(Invoice, id)
-        if (invoice.known_of(fact.items) if invoice else fact.items).lacks_words:
+        if fact.items.completed_by(invoice.items if invoice else None).lacks_words:
             case.ask(f"invoice/{fact.invoice}")
         if invoice is None:
             invoice = self._first_invoice(fact, case)

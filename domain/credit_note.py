@@ -73,7 +73,7 @@ class CreditNote(Aggregate):
         """Takes over a report that is higher up, or as high and newer. Answers whether it did."""
         if (status.rank, seen) <= (self.status.rank, self.seen):
             return False
-        items = items.named(self.items.names)
+        items = items.completed_by(self.items)
         if (figures, issue, items) != (self.figures, self.issue, self.items):
             self.record(self.Amended, now=now, figures=figures, issue=issue, items=items)
         became = self.Voided if status is not self.status else self.Confirmed

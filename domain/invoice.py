@@ -106,19 +106,10 @@ class Invoice(Aggregate):
         return True
 
     def itemize(self, items: Items, *, now: datetime) -> None:
-        """The lines of the report that was taken over. Fewer lines than are known are no news while they are all the
-        provider has told of many; neither is a discount whose name is left out."""
-        items = self.known_of(items)
+        """The lines of the report that was taken over, with what is known beyond them."""
+        items = items.completed_by(self.items)
         if items != self.items:
             self.record(self.Itemized, now=now, items=items)
-
-    def known_of(self, items: Items) -> Items:
-        """A report's items with what is known of them beyond it."""
-        if self.items is None:
-            return items
-        named = items.named(self.items.names)
-        told_before = not items.is_complete and set(named.lines) <= set(self.items.lines)
-        return self.items if told_before else named
 
     def add_payment(self, payment_id: UUID, *, now: datetime) -> None:
         """A payment pays it, or is meant to."""

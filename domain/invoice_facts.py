@@ -84,6 +84,15 @@ class Items:
         """Whether the provider could say more if it was asked: further lines, the names of discounts."""
         return not self.is_complete or any(each.name is None for each in self.discounts)
 
+    def completed_by(self, known: Items | None) -> Items:
+        """With what is known beyond it: names of discounts that it leaves out, and all lines while those it tells are
+        the first of them."""
+        if known is None:
+            return self
+        named = self.named(known.names)
+        told_before = not self.is_complete and set(named.lines) <= set(known.lines)
+        return known if told_before else named
+
     def named(self, names: Mapping[str, str]) -> Items:
         """The same with the names that are known."""
         return replace(

@@ -23,23 +23,33 @@ _LONGEST = 30.0
 """Seconds that one paper may take, the start of the press included; a thousand lines take two."""
 
 
+_MOST_WAITING = 16
+"""Threads; more would keep an API's other requests waiting for theirs."""
+
+
 class Unprintable(Exception):
     """The press says that it cannot print a paper; a fault of ours."""
 
 
 class Printer:
-    """For any thread; papers are printed one after the other, some 130 a second."""
+    """For any thread; papers are printed one after the other, some 100 a second."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._queue = threading.BoundedSemaphore(_MOST_WAITING)
         self._press: subprocess.Popen[bytes] | None = None
 
     def print(self, document: Mapping[str, Any]) -> bytes:
         """A document of application/paper_document.py as a PDF. `Unprintable`; `Unavailable` when the press takes too
-        long or dies."""
+        long or dies, or when too many wait for it."""
         request = orjson.dumps(document)
-        with self._lock:
-            answer = self._answer(b"%08x\n" % len(request) + request)
+        if not self._queue.acquire(blocking=False):
+            raise Unavailable("Many papers are being printed; ask again in a moment.", retry_after=2)
+        try:
+            with self._lock:
+                answer = self._answer(b"%08x\n" % len(request) + request)
+        finally:
+            self._queue.release()
         if answer[:1] != b"+":
             raise Unprintable(answer[1:].decode(errors="replace"))
         return answer[1:]

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -317,6 +318,13 @@ def test_many_may_print_at_once(printer):
     with ThreadPoolExecutor(8) as threads:
         papers = list(threads.map(printer.print, [document(memo=f"Paper {n}.") for n in range(40)]))
     assert all(f"Paper {number}." in text_of(paper) for number, paper in enumerate(papers))
+
+
+def test_too_many_at_once_are_told_to_ask_again(printer, monkeypatch):
+    monkeypatch.setattr(printer, "_queue", threading.BoundedSemaphore(1))
+    with printer._queue, pytest.raises(Unavailable):
+        printer.print(document())
+    assert printer.print(document()).startswith(b"%PDF")
 
 
 def test_one_paper_that_cannot_be_printed_does_not_keep_others_from_it(printer):

@@ -520,6 +520,21 @@ def test_a_tax_rate_that_is_only_named_is_asked_for_and_done_without_when_nobody
     assert sums == {("VAT", "19.0"), (None, "1.00")}
 
 
+def test_further_lines_of_a_credit_note_are_asked_for(services, stripe):
+    bought(stripe)
+    note = credit_note(newest(stripe, "invoice"), 500)
+    (line,) = note["lines"]["data"]
+    first = {**note, "lines": {**note["lines"], "data": [{**line, "amount": 300}], "has_more": True}}
+    path = f"/v1/credit_notes/{note['id']}"
+    lines = [{**line, "amount": 300}, {**line, "id": "cnli_2", "amount": 200}]
+    page = {"object": "list", "url": f"{path}/lines", "data": lines, "has_more": False}
+    with answering({path: first, f"{path}/lines": page}) as (url, _):
+        engine = asking(services, url)
+        engine.feed([*stripe.events, told(stripe, "credit_note.created", first)])
+    stored = services.store.fetch(CreditNote, credit_note_id_for("stripe", note["id"]))
+    assert ([each.amount for each in stored.items.lines], stored.doubts) == ([300, 200], ())
+
+
 NO_INVOICES = {"object": "list", "url": "/v1/invoice_payments", "data": [], "has_more": False}
 
 
