@@ -25,7 +25,7 @@ WORKERS = 2
 _PERIODS = 10
 _PRICE = "price_coditect_pro_monthly"
 _OF_AN_INVOICE = ("invoice.finalized", "charge.succeeded", "invoice_payment.paid", "invoice.paid")
-_BEFORE_IT = ("customer.", "checkout.", "customer.subscription.")
+_BEFORE_IT = ("customer.created", "customer.subscription.created")
 
 
 def invoices(installation: Installation, effort: Effort) -> Iterator[Figure]:
@@ -60,7 +60,7 @@ class _Share:
             for _ in range(_PERIODS - 1):
                 account.renew(bought.the("subscription")["id"])
         for event in account.events:
-            if event["type"].startswith(_BEFORE_IT):
+            if event["type"] in _BEFORE_IT:
                 services.billing.process(_received(services, event))
         told = [event for event in account.events if event["type"] in _OF_AN_INVOICE]
         self.webhooks = [_received(services, event) for event in told]
