@@ -20,6 +20,7 @@ from adapters.redis_cluster import line_to
 from adapters.redis_line import RedisLine
 from adapters.return_statement import ReturnStatements
 from adapters.seat_claims import SeatClaims
+from adapters.seat_epochs import SeatEpochs
 from adapters.seat_log import SeatLog
 from adapters.settings import Settings
 from adapters.signing_key import Algorithm
@@ -190,6 +191,7 @@ class Services(BillingServices):
             log=log,
             store=self.store,
             seat_log=SeatLog(self.database, self.codec),
+            epochs=SeatEpochs(self.database),
             callers=self.session_callers,
             claims=SeatClaims(self.database),
             admission=self.seat_admission,

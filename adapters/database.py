@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -50,6 +51,17 @@ def hold_briefly(server_version: int) -> str:
     return HOLD_BRIEFLY + _CLOSE_SOON if server_version >= 170_000 else HOLD_BRIEFLY
 
 
+def is_lost(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether an idle connection was ended by the server, perhaps long ago: it has something to say, a farewell or just
+    the end. Nothing was sent over it, so what is stored over another one cannot be stored twice. To ask the server
+    would say no more (one whose machine is gone answers neither), and cost each statement a second round trip."""
+    if connection.closed:
+        return True
+    wire = select.poll()
+    wire.register(connection.fileno(), select.POLLIN)
+    return bool(wire.poll(0))
+
+
 class Database:
     """`size` connections at most, opened as needed; a caller waits at most `timeout` seconds for one."""
 
@@ -85,11 +97,9 @@ class Database:
 
     def _check(self, connection: psycopg.Connection[DictRow]) -> None:
         """Where one is lost all are: found one by one, with longer and longer pauses, they cost callers seconds."""
-        try:
-            ConnectionPool.check_connection(connection)
-        except psycopg.OperationalError:
+        if is_lost(connection):
             self._pool.drain()
-            raise
+            raise psycopg.OperationalError("the server has ended this connection")
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[DictRow]]:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import socket
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
-from adapters.database import AWAY, Row, address, hold_briefly
+from adapters.database import AWAY, Row, address, hold_briefly, is_lost
 from adapters.event_codec import EventCodec
 from adapters.event_recorder import APPEND, MAX_BATCH, append_params
 from adapters.seat_claims import refused_claim
+from adapters.seat_epochs import epoch_over, require_epochs
 from adapters.seat_periods import period_over
 from domain.aggregate import Event
 from domain.errors import Unavailable
@@ -40,6 +41,7 @@ class _Append:
     cause: str
     done: asyncio.Future[int]
     period: int | None
+    epochs: Collection[tuple[UUID, str]]
 
     def answer(self, position: int) -> None:
         if not self.done.done():  # its caller may have been cancelled; the event is stored all the same
@@ -62,11 +64,19 @@ class GroupCommit:
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
     async def append(
-        self, events: Sequence[Event], *, rows: Sequence[Row] = (), actor: str, cause: str, period: int | None = None
+        self,
+        events: Sequence[Event],
+        *,
+        rows: Sequence[Row] = (),
+        actor: str,
+        cause: str,
+        period: int | None = None,
+        epochs: Collection[tuple[UUID, str]] = (),
     ) -> int:
         """Stores the events (and the rows with them) durably; answers the position of the last.
 
-        `period` is that of the seat pool on whose word they are stored; `PeriodOver` when another has begun.
+        `period` is that of the seat pool on whose word they are stored; `PeriodOver` when another has begun. `epochs`
+        are those of licences of which that pool took a session for lapsed; `EpochOver` when one of them is over.
         Raises the library's `IntegrityError` when a version exists, its predecessor does not, or a row conflicts
         (`ClaimRefused` when a row of `seat_claims` does);
         `Unavailable` when Postgres is away: then nothing is known to be stored, and a repetition is safe.
@@ -75,7 +85,7 @@ class GroupCommit:
             raise Unavailable(retry_after=1)
         stored = [self._codec.to_stored_event(event) for event in events]
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Append(stored, rows, actor, cause, done, period))
+        self._waiting.append(_Append(stored, rows, actor, cause, done, period, epochs))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all(), name="group-commit")
         return await done
@@ -148,7 +158,7 @@ class GroupCommit:
         return list(answer[0]) if answer else []
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
-        if self._connection is not None and _is_lost(self._connection):
+        if self._connection is not None and is_lost(self._connection):
             await self._disconnect()
         if self._connection is None:
             self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
@@ -167,16 +177,6 @@ class GroupCommit:
         await self._disconnect()
 
 
-def _is_lost(connection: psycopg.AsyncConnection[Any]) -> bool:
-    """Whether an idle connection was ended by the server, perhaps long ago: it has something to say, a farewell or just
-    the end. Nothing was sent over it, so what is stored over another one cannot be stored twice."""
-    if connection.closed:
-        return True
-    wire = select.poll()
-    wire.register(connection.fileno(), select.POLLIN)
-    return bool(wire.poll(0))
-
-
 def _hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
     """Not a cancellation: PostgreSQL ends a cancelled wait for the standby as if it were over. The event would be seen,
     answered for, and lost with this server."""
@@ -186,6 +186,9 @@ def _hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
 
 def _by_statement(batch: list[_Append]) -> dict[str, list[Any]]:
     grouped: dict[str, list[Any]] = defaultdict(list)
+    if epochs := [each for append in batch for each in append.epochs]:
+        sql, params = require_epochs(epochs)  # all at once and in order, or those who begin some would wait in a circle
+        grouped[sql].append(params)
     for append in batch:
         for sql, params in append.rows:
             grouped[sql].append(params)
@@ -193,7 +196,7 @@ def _by_statement(batch: list[_Append]) -> dict[str, list[Any]]:
 
 
 def _refusal(error: Exception) -> Exception:
-    return refused_claim(error) or period_over(error) or IntegrityError(str(error))
+    return refused_claim(error) or period_over(error) or epoch_over(error) or IntegrityError(str(error))
 
 
 def _unavailable(error: Exception) -> Unavailable:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from uuid import UUID
 
 from adapters.database import Database
+from adapters.together import Together
 
 _MOST = 100_000
+_AT_ONCE = 200
 
 
 class LicenseIndex:
@@ -16,17 +20,25 @@ class LicenseIndex:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[str, UUID] = {}
-
-    def remembered(self, digest: str) -> UUID | None:
-        """Without asking Postgres, so it may be called from the event loop."""
-        return self._known.get(digest)
+        self._questions = Together[str, UUID | None](self._find_some, most=_AT_ONCE)
 
     def find(self, digest: str) -> UUID | None:
-        """Asks Postgres: call it from a thread. An unknown key is not remembered: it may be issued any moment."""
-        row = self._database.fetch_one("select license_id from license_keys where digest = %s", (digest,))
-        if row is None:
-            return None
-        if len(self._known) >= _MOST:
-            self._known.pop(next(iter(self._known)), None)
-        self._known[digest] = row["license_id"]
-        return self._known[digest]
+        """For threads. An unknown key is not remembered: it may be issued any moment."""
+        return self._known.get(digest) or self._find_all([digest])[0]
+
+    async def look_up(self, digest: str) -> UUID | None:
+        """The same for one event loop: what is asked at the same time is asked together."""
+        return self._known.get(digest) or await self._questions.ask(digest)
+
+    async def _find_some(self, digests: Sequence[str]) -> list[UUID | None]:
+        return await asyncio.to_thread(self._find_all, digests)
+
+    def _find_all(self, digests: Sequence[str]) -> list[UUID | None]:
+        rows = self._database.fetch_all(
+            "select digest, license_id from license_keys where digest = any(%s)", (list(digests),)
+        )
+        found = {row["digest"]: row["license_id"] for row in rows}
+        if len(self._known) + len(found) > _MOST:
+            self._known = {}
+        self._known |= found
+        return [found.get(digest) for digest in digests]

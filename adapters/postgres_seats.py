@@ -50,8 +50,9 @@ _SITTINGS = (
 )
 _PROPOSE = (
     "select a.outcome, a.seat, a.version, a.session_id, a.is_recorded, a.former, a.seat_limit, a.used, a.moment,"
-    f" a.lease_ends, a.terms, a.is_overage, a.is_borrowed, a.access, {_LEFT} from pool_propose(%s, %s,"
+    f" a.lease_ends, a.terms, a.is_overage, a.is_borrowed, a.access, l.epoch, {_LEFT} from pool_propose(%s, %s,"
     f" row(%s::uuid, %s::text, %s::text, %s::uuid, %s::text, %s::bigint)::pool_bid, {_RATE}) a"
+    " left join pool_licenses l on l.license_id = %s"
 )
 _RENEW_ALL = (
     f"select n.ordinal, a.outcome, a.moment, a.lease_ends, a.terms, a.reason, {_LEFT} from ("
@@ -61,7 +62,7 @@ _RENEW_ALL = (
     " row(n.who, n.most, n.per)::pool_rate) a order by n.ordinal"
 )
 _ASIDES = (
-    "select a.license_id, a.seat, a.session_id, a.version, a.reason, l.terms from {} a"
+    "select a.license_id, a.seat, a.session_id, a.version, a.reason, l.terms, l.epoch from {} a"
     " left join pool_licenses l using (license_id)"
 )
 _SET_ASIDE = _ASIDES.format(f"pool_set_aside(%s, %s, {_SITTINGS}, %s, %s)")
@@ -104,11 +105,10 @@ class PostgresSeats:
     async def propose(self, bid: Bid, rate: Rate | None) -> Proposal:
         holder = holder_name(bid.holder)
         asked = bid.license_id, bid.key_digest, holder, bid.session_id, bid.policy, bid.leave
-        (
-            (said, seat, version, of, recorded, former, limit, used, now, ends, terms, over, borrowed, access, *left),
-        ) = await self._ask(
-            _PROPOSE, *asked, *_rate(rate, keys_of(bid.license_id).rate("acquires", holder_name(bid.caller)))
-        )
+        counted = _rate(rate, keys_of(bid.license_id).rate("acquires", holder_name(bid.caller)))
+        (found,) = await self._ask(_PROPOSE, *asked, *counted, bid.license_id)
+        said, seat, version, of, recorded, former, limit, used, now, ends, terms, over, borrowed, access, *more = found
+        epoch, *left = more
         return Proposal(
             outcome=Outcome(said),
             seat=seat or 0,
@@ -125,6 +125,7 @@ class PostgresSeats:
             overage=bool(over),
             borrowed=bool(borrowed),
             access=None if access is None else read_access(access),
+            epoch=epoch or "",
         )
 
     async def renew(self, sitting: Sitting, holder: str, rate: Rate | None) -> Renewal:
@@ -291,6 +292,6 @@ def _columns(sittings: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
 
 def _asides(found: Sequence[Any]) -> list[Aside]:
     return [
-        Aside(Sitting(license_id, seat, session_id), version, CloseReason(reason), terms_of(terms or b""))
-        for license_id, seat, session_id, version, reason, terms in found
+        Aside(Sitting(license_id, seat, session_id), version, CloseReason(reason), terms_of(terms or b""), epoch or "")
+        for license_id, seat, session_id, version, reason, terms, epoch in found
     ]

@@ -194,9 +194,9 @@ class RedisSeats:
         )
         if not answer:
             return None
-        stored, version, letter, terms = answer
+        stored, version, letter, terms, epoch = answer
         sitting = Sitting(license_id, seat, UUID(hex=stored.decode()))
-        return Aside(sitting, version, REASONS[letter], terms_of(terms))
+        return Aside(sitting, version, REASONS[letter], terms_of(terms), epoch.decode())
 
     async def _free(self, sitting: Sitting, version: int) -> None:
         keys = keys_of(sitting.license_id)
@@ -262,7 +262,8 @@ class RedisSeats:
 
 
 def _proposal(answer: list[Any], rate: Rate | None) -> Proposal:
-    said, now, ends, seat, version, of, recorded, former, limit, used, left, back, wait, terms, over, borrowed = answer
+    said, now, ends, seat, version, of, recorded, former, limit, used, left, back, wait, terms, *more = answer
+    over, borrowed, epoch = more
     outcome = _OUTCOMES[said]
     is_about_policy = outcome is Outcome.POLICY_CHANGED
     return Proposal(
@@ -281,6 +282,7 @@ def _proposal(answer: list[Any], rate: Rate | None) -> Proposal:
         bool(over),
         bool(borrowed),
         read_access(terms) if is_about_policy else None,
+        epoch.decode(),
     )
 
 

@@ -51,6 +51,16 @@ class Live(BaseModel):
     status: Literal["ok"] = Field(description="This process answers.")
 
 
+def _outcome(look: Callable[[], str]) -> str:
+    """Never raises: of a look that is waited for no longer nobody would take the exception."""
+    try:
+        return look()
+    except Unavailable:
+        return "away"
+    except Exception as error:
+        return f"failed ({type(error).__name__})"
+
+
 class Examination:
     """Looks at all parts at once, each in a thread of its own. A look that hangs is not started a second time, so
     that being asked often can never use up what the requests need."""
@@ -73,15 +83,11 @@ class Examination:
     async def _say(self, name: str, look: Callable[[], str]) -> str:
         answer = self._under_way.get(name)
         if answer is None or answer.done():
-            answer = self._under_way[name] = self._threads.submit(look)
+            answer = self._under_way[name] = self._threads.submit(_outcome, look)
         try:
             return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(answer)), LONGEST)
         except TimeoutError:
             return f"no answer within {LONGEST:.0f} s"
-        except Unavailable:
-            return "away"
-        except Exception as error:
-            return f"failed ({type(error).__name__})"
 
     def _postgres(self) -> str:
         self._services.database.ping()

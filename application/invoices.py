@@ -97,7 +97,7 @@ class Invoices:
         """All that is printed of other streams, read at once."""
         rates = (tax_rate_id_for(invoice.provider, name) for name in _rates_named(items))
         account = [billing_account_id(invoice.provider, invoice.customer)] if invoice.customer else []
-        return _Beside(invoice, self._store.find_all([vendor_id(), *account, *rates, *more]))
+        return _Beside(invoice, self._store.look_at([vendor_id(), *account, *rates, *more]))
 
 
 class _Beside:

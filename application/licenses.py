@@ -55,7 +55,7 @@ class Licenses:
     def by_key(self, text: str) -> License:
         """The licence a key opens. `LicenseKeyInvalid` when malformed, unknown, or replaced by a newer key."""
         digest = parse(text).digest
-        license_id = self._index.remembered(digest) or self._index.find(digest)
+        license_id = self._index.find(digest)
         license = self._store.find(License, license_id) if license_id else None
         if license is None or license.key.digest != digest:
             raise LicenseKeyInvalid()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +16,7 @@ from application.seat_loading import SeatLoading
 from application.seat_pool import SeatPool
 from domain.errors import ConcurrentChange, NotFound, SeatBorrowed
 from domain.seat import CloseReason, Seat
-from domain.seat_pool import Aside, PeriodOver, SeatState, Sitting, Verdict, closing, verdict
+from domain.seat_pool import Aside, EpochOver, PeriodOver, SeatState, Sitting, Verdict, closing, reason_of, verdict
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -73,8 +73,8 @@ class SeatEndings:
         With `opened_until`, later ones stay: a licence that works again may have new ones before the old are gone.
         Asks the log who sits, so it also finds those that the pool has lost. Answers how many were closed.
         """
-        states = await asyncio.to_thread(self._seat_log.seats_of, license_id)
-        sat = sorted((each for each in states if each.session_id), key=_last_to_go, reverse=True)
+        states = await asyncio.to_thread(self._seat_log.seats_of, {license_id: 0})
+        sat = sorted((each for each in states[license_id] if each.session_id), key=_last_to_go, reverse=True)
         newest = sat[: max(0, len(sat) - keep)]
         surplus = [each for each in newest if opened_until is None or _opened_at(each) <= opened_until]
         closed = 0
@@ -97,6 +97,10 @@ class SeatEndings:
     async def end(self, sitting: Sitting, reason: CloseReason, *, version: int | None = None, note: str = "") -> None:
         """Ends one session; one that has ended stays as it ended. `version`, when known, spares a look into the log."""
         await self._in_one_period(partial(self._end_one, sitting, reason, version, note))
+
+    async def finish(self, aside: Aside) -> None:
+        """Stores the end of a session that the pool is ending; one that it has renewed in another epoch stays."""
+        await self._in_one_period(partial(self._close_batch, [aside], ""))
 
     async def settle(self, license_id: UUID, seat: int) -> None:
         """Finishes what somebody left undone on a lapsed seat."""
@@ -142,25 +146,32 @@ class SeatEndings:
             sitting.license_id, sitting.seat, version, sitting.session_id, organization_id=aside.terms.organization_id
         )
         try:
-            await self._append([closing(state, aside, self._clock.now(), note)], period)
-        except IntegrityError:
+            await self._append(
+                [closing(state, aside, self._clock.now(), note)], period, _believed([(aside, state, Verdict.CLOSE)])
+            )
+        except (IntegrityError, EpochOver):
             return False
         await self._free([(sitting, version + 1)])
         return True
 
     async def _close_batch(self, asides: Sequence[Aside], note: str, period: int) -> int:
-        if not asides:
-            return 0
         for _ in range(_ATTEMPTS):
+            if not asides:
+                return 0
             places = [(each.sitting.license_id, each.sitting.seat) for each in asides]
             states = await asyncio.to_thread(self._seat_log.last_events, places)
             judged = [(aside, state, verdict(aside, state)) for aside, state in zip(asides, states, strict=True)]
             now = self._clock.now()
             events = [closing(state, aside, now, note) for aside, state, what in judged if what is Verdict.CLOSE]
+            believed = _believed(judged)
             try:
-                await self._append(events, period)
+                await self._append(events, period, believed)
             except IntegrityError:
                 continue  # somebody else closed one of them
+            except EpochOver:
+                over = await self._loading.doubt(believed)
+                asides = [each for each in asides if (each.sitting.license_id, each.epoch) not in over]
+                continue
             await self._tidy(judged)
             return len(events)
         raise ConcurrentChange(retry_after=1)
@@ -178,10 +189,21 @@ class SeatEndings:
         for license_id in {sitting.license_id for sitting, _ in ended}:
             self.on_free(license_id)
 
-    async def _append(self, events: Sequence[Seat.SessionClosed], period: int) -> None:
+    async def _append(
+        self, events: Sequence[Seat.SessionClosed], period: int, believed: Collection[tuple[UUID, str]]
+    ) -> None:
         if events:
             by = attribution()
-            await self._log.append(events, actor=by.actor, cause=by.cause, period=period)
+            await self._log.append(events, actor=by.actor, cause=by.cause, period=period, epochs=believed)
+
+
+def _believed(judged: Iterable[tuple[Aside, SeatState, Verdict]]) -> set[tuple[UUID, str]]:
+    """The licences, and in which epoch of them, whose sessions end only because a pool takes them for lapsed."""
+    return {
+        (aside.sitting.license_id, aside.epoch)
+        for aside, state, what in judged
+        if what is Verdict.CLOSE and reason_of(state, aside) is CloseReason.EXPIRED
+    }
 
 
 def _last_to_go(state: SeatState) -> tuple[bool, datetime]:

@@ -19,7 +19,7 @@ from domain.caller import Caller
 from domain.errors import Unavailable
 from domain.seat import CloseReason, Seat
 from domain.seat_access import ClaimRefused
-from domain.seat_pool import Outcome, PeriodOver, Proposal, SeatState, Sitting
+from domain.seat_pool import Aside, EpochOver, Outcome, PeriodOver, Proposal, SeatState, Sitting
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -66,6 +66,9 @@ class SeatRecording:
         except PeriodOver:
             await self._pool.period(afresh=True)
             return False
+        except EpochOver:
+            await self._loading.doubt([(sitting.license_id, proposal.epoch)])
+            return False
         except IntegrityError:
             if not await self._is_stored(sitting, proposal.version):
                 return False
@@ -109,7 +112,8 @@ class SeatRecording:
             events.append(collected)
             rows.append(row)
         actor, cause = f"license:{sitting.license_id}", attribution().cause
-        await self._log.append(events, rows=rows, actor=actor, cause=cause, period=period)
+        epochs = [(sitting.license_id, proposal.epoch)] if proposal.former is not None else []
+        await self._log.append(events, rows=rows, actor=actor, cause=cause, period=period, epochs=epochs)
 
     async def _is_stored(self, sitting: Sitting, version: int) -> bool:
         """Whether the log has this very session open; if not, the pool learns what the log has."""
@@ -130,9 +134,10 @@ class SeatRecording:
         if sitting is None:
             return
         await self._loading.load(license_id, at_least=sitting.seat, afresh=True)
+        epoch = await self._pool.epoch(license_id)
         renewal = await self._pool.renew(sitting, holder, None)
         if renewal.outcome in (Outcome.CLOSING, Outcome.GONE):
-            await self._endings.end(sitting, renewal.reason or CloseReason.EXPIRED)
+            await self._endings.finish(Aside(sitting, 0, renewal.reason or CloseReason.EXPIRED, epoch=epoch))
 
 
 def _opening(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from adapters.group_commit import GroupCommit
     from adapters.license_index import LicenseIndex
     from adapters.seat_claims import SeatClaims
+    from adapters.seat_epochs import SeatEpochs
     from adapters.seat_log import SeatLog
     from adapters.session_callers import SessionCallers
     from adapters.signing import SigningKeys
@@ -76,6 +77,7 @@ class Seats:
         log: GroupCommit,
         store: Store,
         seat_log: SeatLog,
+        epochs: SeatEpochs,
         callers: SessionCallers,
         claims: SeatClaims,
         admission: SeatAdmission,
@@ -95,7 +97,7 @@ class Seats:
         self._acquires = acquires
         self._heartbeats = heartbeats
         self.denied = denied
-        self.loading = SeatLoading(pool, store, seat_log, clock)
+        self.loading = SeatLoading(pool, store, seat_log, epochs, clock)
         self.endings = SeatEndings(pool, log, seat_log, callers, self.loading, clock)
         self.handover = SeatHandover(pool, log, seat_log, callers, claims, self.loading, clock)
         self._recording = SeatRecording(
@@ -119,9 +121,7 @@ class Seats:
 
     async def license_of(self, key: LicenseKey) -> UUID:
         """The licence that has, or had, this key; `LicenseKeyInvalid`."""
-        license_id = self._license_index.remembered(key.digest)
-        if license_id is None:
-            license_id = await asyncio.to_thread(self._license_index.find, key.digest)
+        license_id = await self._license_index.look_up(key.digest)
         if license_id is None:
             raise LicenseKeyInvalid()
         return license_id

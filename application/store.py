@@ -51,8 +51,12 @@ class Store(Application[UUID]):
             return None
         return found if isinstance(found, kind) else None
 
-    def find_all(self, ids: Iterable[UUID]) -> dict[UUID, Aggregate | None]:
-        """Several aggregates of any type, read at once; None for absent."""
+    def find_all(self, kind: type[A], ids: Iterable[UUID]) -> list[A]:
+        """Those that exist and are of this type, in no order; one question for all of them."""
+        return [each for each in self.look_at(ids).values() if isinstance(each, kind)]
+
+    def look_at(self, ids: Iterable[UUID]) -> dict[UUID, Aggregate | None]:
+        """Aggregates of any type by id, None for absent; one question for all of them."""
         found: dict[UUID, Any] = dict.fromkeys(ids)
         for stored in self._given_recorder.select_streams(list(found)) if found else ():
             event: Any = self.mapper.to_domain_event(stored)

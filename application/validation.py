@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -78,9 +77,7 @@ class Validation:
             digest = parse(license_key).digest
         except LicenseKeyInvalid:
             return None
-        license_id = self._index.remembered(digest)
-        if license_id is None:
-            license_id = await asyncio.to_thread(self._index.find, digest)
+        license_id = await self._index.look_up(digest)
         return await self._look(license_id, digest) if license_id else None
 
     async def _look(self, license_id: UUID, digest: str) -> View | None:

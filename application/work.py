@@ -41,7 +41,7 @@ class Work:
 
     def expect(self, ids: Iterable[UUID]) -> None:
         """These will probably be asked for: reads them at once. What else is asked for is read when it is."""
-        self._loaded.update(self._store.find_all(id for id in ids if id not in self._loaded))
+        self._loaded.update(self._store.look_at(id for id in ids if id not in self._loaded))
 
     def fetch(self, kind: type[A], id: UUID) -> A:
         found = self.find(kind, id)

@@ -142,7 +142,8 @@ class Proposal(NamedTuple):
 
     `version` is that of the event that opens the session. `former` is the lapsed session to be closed just before.
     `recorded` says that the opening is in the log for certain. `access` is the licence's when
-    POLICY_CHANGED, `overage` says that more seats than granted are taken, `borrowed` that this one is.
+    POLICY_CHANGED, `overage` says that more seats than granted are taken, `borrowed` that this one is. With `former`
+    goes the `epoch` in which it was taken for lapsed.
     """
 
     outcome: Outcome
@@ -160,6 +161,7 @@ class Proposal(NamedTuple):
     overage: bool = False
     borrowed: bool = False
     access: SeatAccess | None = None
+    epoch: str = ""
 
 
 class Renewal(NamedTuple):
@@ -184,13 +186,15 @@ class Sitting(NamedTuple):
 class Aside(NamedTuple):
     """A session that a pool has set aside to be closed: its heartbeats fail, its seat is not yet free.
 
-    `version` is that of the event that opened it, `terms` are the licence's if the pool knows them.
+    `version` is that of the event that opened it, `terms` are the licence's if the pool knows them, `epoch` names the
+    time since the pool last lost the licence.
     """
 
     sitting: Sitting
     version: int
     reason: CloseReason
     terms: SeatTerms | None = None
+    epoch: str = ""
 
 
 class SeatState(NamedTuple):
@@ -232,6 +236,10 @@ class PeriodOver(Exception):
     """Seats are kept in another pool by now: what was asked of this one, or stored on its word, did not happen."""
 
 
+class EpochOver(Exception):
+    """The pool has lost the licence since it took a session for lapsed: what was to be stored on its word was not."""
+
+
 class Verdict(StrEnum):
     CLOSE = "close"  # the log has the session open: store its end
     FREE = "free"  # the log has nobody there
@@ -253,6 +261,9 @@ def verdict(aside: Aside, state: SeatState) -> Verdict:
 
 def closing(state: SeatState, aside: Aside, now: datetime, note: str = "") -> Seat.SessionClosed:
     """The end of the session that the log has open on the seat."""
-    if state.session_id == aside.sitting.session_id:
-        return state.closed(aside.reason, now, note)
-    return state.closed(CloseReason.EXPIRED, now)
+    return state.closed(reason_of(state, aside), now, note if state.session_id == aside.sitting.session_id else "")
+
+
+def reason_of(state: SeatState, aside: Aside) -> CloseReason:
+    """Why that session ends: as it was set aside, or, before the one that was, because it lapsed."""
+    return aside.reason if state.session_id == aside.sitting.session_id else CloseReason.EXPIRED

@@ -16,6 +16,7 @@ from adapters import logs
 from adapters.bootstrap import Services, build
 from adapters.migrate import migrate, missing
 from adapters.settings import Settings
+from domain.errors import Unavailable
 from projections.all import read_models
 from projections.rebuild import rebuild_outdated
 
@@ -36,9 +37,7 @@ def run(kind: str, settings: Settings, listening: socket.socket | None = None) -
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     services = build(settings)
-    _wait_for_database(services, stop)
-    if not stop.is_set():
-        check_schema(services.database.url)
+    if _is_ready(kind, services, stop):
         log.info("process.started")
         _work(kind, services, stop, listening)
     services.close()
@@ -80,7 +79,6 @@ def _work(kind: str, services: Services, stop: threading.Event, listening: socke
 
         if listening is None:
             raise ValueError("an API needs a socket to listen on")
-        _ensure_keys(services)
         serve(services, listening)
     else:
         importlib.import_module(f"workers.{kind}").run(services, stop)
@@ -92,12 +90,17 @@ def _ensure_keys(services: Services) -> None:
         services.api_keys.ensure_admin_key(services.settings.admin_key)
 
 
-def _wait_for_database(services: Services, stop: threading.Event) -> None:
+def _is_ready(kind: str, services: Services, stop: threading.Event) -> bool:
+    """Waits for a database that may be away at any moment of it; False when asked to stop meanwhile."""
     is_said = False
     while not stop.is_set():
-        with suppress(psycopg.OperationalError):
-            return psycopg.connect(services.database.url).close()
+        with suppress(psycopg.OperationalError, Unavailable):
+            check_schema(services.database.url)
+            if kind == "api":
+                _ensure_keys(services)
+            return True
         if not is_said:
             log.warning("process.waits_for_database")
             is_said = True
         stop.wait(0.5)
+    return False

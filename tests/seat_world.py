@@ -21,6 +21,7 @@ from adapters.queue_tickets import QueueTickets
 from adapters.redis_cluster import line_to
 from adapters.redis_seats import RedisSeats
 from adapters.seat_claims import SeatClaims
+from adapters.seat_epochs import SeatEpochs
 from adapters.seat_log import SeatLog
 from adapters.secrets import Secrets
 from adapters.session_callers import SessionCallers
@@ -76,6 +77,7 @@ class World:
         self.codec = EventCodec()
         self.store = Store(EventRecorder(self.database), self.codec)
         self.seat_log = SeatLog(self.database, self.codec)
+        self.epochs = SeatEpochs(self.database)
         self.callers = SessionCallers(self.database)
         self.claims = SeatClaims(self.database)
         self.users = UserDigests(SERVER_SECRETS)
@@ -141,6 +143,7 @@ class World:
                 log=log,
                 store=self.store,
                 seat_log=self.seat_log,
+                epochs=self.epochs,
                 callers=self.callers,
                 claims=self.claims,
                 admission=SeatAdmission(self.claims, self.users, QueueTickets(self.database), self.clock),

@@ -112,6 +112,7 @@ class SwitchingWorld(World):
             log=log,
             store=self.store,
             seat_log=self.seat_log,
+            epochs=self.epochs,
             callers=self.callers,
             claims=self.claims,
             admission=admission,

@@ -10,7 +10,7 @@
 --       digest of the policy that the bidder knows, seats that must stay available for others, reign
 -- Answers: outcome, now, lease end, number, version, session, recorded (1/0), former session, limit (-1: none), used,
 --          calls left, ms until calls are back, ms until the next call, terms (policy_changed: the policy), over the granted
---          seats (1/0), borrowed (1/0)
+--          seats (1/0), borrowed (1/0), epoch (see epoch.lua; '' when there is no former session)
 local now = clock(ARGV[1])
 local session, holder = ARGV[3], ARGV[4]
 local refusal, facts = standing(KEYS[1], now, ARGV[2], ARGV[11])
@@ -21,7 +21,8 @@ local function answer(outcome, number, version, of, recorded, former, borrowed_u
     local used = redis.call('ZCARD', KEYS[4])
     return {outcome, now, borrowed_until or now + (facts.lease or 0), number or 0, version or 0, of or '', recorded or 0,
         former or '', facts.limit or -1, used, left, back, wait, facts.terms or '',
-        facts.granted and used > facts.granted and 1 or 0, borrowed_until and 1 or 0}
+        facts.granted and used > facts.granted and 1 or 0, borrowed_until and 1 or 0,
+        (former or '') ~= '' and redis.call('HGET', KEYS[1], 'epoch') or ''}
 end
 
 if refusal == 'stale' then return answer('stale') end

@@ -7,11 +7,11 @@
 --   KEYS[5] license   hash         facts of the licence
 -- A seat of an older generation or of another's reign (see epoch.lua) is none of ours: it is not due any more.
 -- ARGV: clock offset (ms), generation, number, session ('': whichever is there, if its lease is over), reason letter, hold (ms), license, reign
--- Answers: session, version, reason letter (the first reason stays), terms, or nothing when there is nothing to close
+-- Answers: session, version, reason letter (the first reason stays), terms, epoch (see epoch.lua), or nothing when there is nothing to close
 local now = clock(ARGV[1])
 local number, member = ARGV[3], ARGV[7] .. '/' .. ARGV[3]
 local flag, session, holder, version = read(redis.call('HGET', KEYS[2], number))
-local f = redis.call('HMGET', KEYS[5], 'generation', 'reign', 'terms')
+local f = redis.call('HMGET', KEYS[5], 'generation', 'reign', 'terms', 'epoch')
 if not flag or flag == 'f' or f[1] ~= ARGV[2] or f[2] ~= ARGV[8] then
     redis.call('ZREM', KEYS[4], member)
     return nil
@@ -28,4 +28,4 @@ if not is_closing(flag) then
 end
 redis.call('ZADD', KEYS[3], now + ARGV[6], number)
 redis.call('ZADD', KEYS[4], now + ARGV[6], member)
-return {session, version, flag, f[3] or ''}
+return {session, version, flag, f[3] or '', f[4] or ''}

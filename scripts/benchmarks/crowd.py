@@ -35,10 +35,13 @@ def million(installation: Installation, effort: Effort) -> Iterator[Figure]:
         sessions = len(seating.sessions)
         requests = (session.heartbeat() for session in cycle(seating.sessions))
         addresses = [server.address for server in servers.processes]
-        paced = PacedLoad(addresses, requests, _require_renewed, effort.connections)
         rate = sessions / _RENEWED_EVERY
+
+        def renew(seconds: float) -> Slice:
+            return uvloop.run(PacedLoad(addresses, requests, _require_renewed, effort.connections).run(rate, seconds))
+
         cpu = servers.cpu_seconds()
-        slice = uvloop.run(paced.run(rate, effort.crowd_seconds))
+        slice = renew(effort.crowd_seconds)
         details = _told(slice) | {
             "seats": sessions,
             "licenses": len(licenses),
@@ -47,6 +50,9 @@ def million(installation: Installation, effort: Effort) -> Iterator[Figure]:
             "seconds_to_load": round(loaded, 1),
         }
         yield Figure("million-heartbeats-p99", slice.milliseconds(0.99), "ms", rate, 100, at_most=True, details=details)
+        redis.flushall()
+        slice = renew(effort.crowd_seconds / 10)
+        yield Figure("million-after-a-flush", slice.milliseconds(1), "ms", rate, details=_told(slice))
         valkey = redis.info("memory")["used_memory"] / _MB  # type: ignore[index]
         yield Figure("million-valkey", valkey, "MB", goal=1_000, at_most=True, details={"seats": sessions})
         yield _reaper(installation, redis, sessions)

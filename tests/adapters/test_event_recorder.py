@@ -62,6 +62,14 @@ def test_positions_are_answered_in_the_order_of_the_events(recorder):
     assert [found[event.originator_id] for event in events] == list(positions)
 
 
+def test_many_streams_are_read_in_one_question(recorder):
+    one, other = founding(), founding()
+    recorder.insert_events([one, other, founding()])
+    found = recorder.select_streams([one.originator_id, other.originator_id, uuid4()])
+    assert {each.originator_id: each for each in found} == {each.originator_id: each for each in (one, other)}
+    assert recorder.select_streams([]) == []
+
+
 def test_a_row_that_conflicts_leaves_nothing_of_the_rest(recorder, database):
     id = uuid4()
     recorder.insert_events([], rows=[payload(id)])

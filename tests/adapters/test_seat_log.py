@@ -38,13 +38,17 @@ def opening(world: World, seat: int, version: int = 1) -> Seat.SessionOpened:
     )
 
 
+def seats(world: World, at_least: int = 0) -> list[SeatState]:
+    return world.seat_log.seats_of({LICENSE: at_least})[LICENSE]
+
+
 def used(states: list[SeatState]) -> list[int]:
     return [state.seat for state in states if state.version]
 
 
 def test_a_licence_that_nobody_used_has_no_seats(world):
-    assert world.seat_log.seats_of(LICENSE) == []
-    assert [state.version for state in world.seat_log.seats_of(LICENSE, at_least=3)] == [0, 0, 0]
+    assert seats(world) == []
+    assert [state.version for state in seats(world, at_least=3)] == [0, 0, 0]
 
 
 def test_a_seat_stands_as_its_last_event_says(world):
@@ -52,7 +56,7 @@ def test_a_seat_stands_as_its_last_event_says(world):
     closed = SeatState.after(first).closed(CloseReason.RELEASED, world.clock.now())
     again = opening(world, 1, version=3)
     store(world, first, closed, opening(world, 2))
-    assert [(each.version, each.session_id) for each in world.seat_log.seats_of(LICENSE)] == [
+    assert [(each.version, each.session_id) for each in seats(world)] == [
         (2, None),
         (1, UUID(int=2001)),
     ]
@@ -73,7 +77,7 @@ def test_holes_in_the_numbers_end_no_search(world, numbers):
     events = [opening(world, number) for number in numbers]
     for start in range(0, len(events), 500):
         store(world, *events[start : start + 500])
-    states = world.seat_log.seats_of(LICENSE)
+    states = seats(world)
     assert [state.seat for state in states] == list(range(1, max(numbers) + 1))
     assert used(states) == sorted(numbers)
 
@@ -83,3 +87,11 @@ def test_an_event_is_found_by_its_version(world):
     store(world, first)
     assert world.seat_log.event_at(LICENSE, 1, 1) == first
     assert world.seat_log.event_at(LICENSE, 1, 2) is None
+
+
+def test_licences_are_read_together_each_as_far_as_it_goes(world):
+    others = uuid4()
+    store(world, *(opening(world, number) for number in range(1, 101)))
+    found = world.seat_log.seats_of({LICENSE: 0, others: 2})
+    assert [len(found[LICENSE]), [each.version for each in found[others]]] == [100, [0, 0]]
+    assert {each.license_id for each in found[LICENSE]} == {LICENSE}

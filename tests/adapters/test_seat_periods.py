@@ -128,6 +128,23 @@ def test_no_period_begins_while_events_of_the_last_are_being_stored(database, mo
         assert moved.result(10)
 
 
+def test_a_move_back_to_redis_waits_a_moment_only_since_everybody_waits_behind_it(database, move):
+    move(0, POSTGRES)
+    passed(database, "12 s")
+    with database.transaction() as storing:
+        storing.execute("select hold_seat_pool(false)")
+        with pytest.raises(Unavailable):
+            move(1, REDIS)
+    assert move(1, REDIS)
+
+
+def test_a_move_that_may_not_be_yet_waits_for_nobody(database, move):
+    move(0, POSTGRES)
+    with database.transaction() as storing:
+        storing.execute("select hold_seat_pool(false)")
+        assert not move(1, REDIS)
+
+
 def test_what_is_left_of_a_postgres_period_is_thrown_away_and_only_then(database, move):
     database.execute("insert into pool_licenses (license_id, generation) values (gen_random_uuid(), 1)")
     move(0, POSTGRES)

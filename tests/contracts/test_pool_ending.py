@@ -52,6 +52,21 @@ def test_withdrawing_from_a_lapsed_seat_leaves_its_former_session_to_be_closed(t
     tell(story)
 
 
+def test_whoever_is_taken_for_lapsed_is_told_with_the_epoch_in_which_it_is_believed(tell):
+    async def story(told: Told) -> None:
+        await told.know(limit=2)
+        one, other = await told.seat(1), await told.seat(2)
+        epoch = await told.pool.epoch(told.license_id)
+        told.pass_time(LEASE + MOMENT)
+        proposal = await told.bid(3)
+        (aside,) = await told.pool.set_aside_lapsed(told.license_id, other.seat)
+        assert (proposal.former, proposal.epoch, aside.epoch) == (one.session_id, epoch, epoch)
+        await told.pool.forget(told.license_id)
+        assert await told.pool.epoch(told.license_id) != epoch
+
+    tell(story)
+
+
 def test_lapsed_sessions_are_set_aside_once(tell):
     async def story(told: Told) -> None:
         await told.know()

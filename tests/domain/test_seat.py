@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from domain.errors import Conflict, SessionClosed
-from domain.ids import seat_id
+from domain.ids import seat_id, seat_id_hex
 from domain.seat import CloseReason, Seat
 from domain.seat_pool import Aside, SeatState, Sitting, Verdict, closing, verdict
 
@@ -34,6 +34,12 @@ def opening(session_id: UUID, version: int = 1) -> Seat.SessionOpened:
 
 def sat_by(session_id: UUID) -> Seat:
     return Seat.first(opening(session_id))
+
+
+@pytest.mark.parametrize("license_id", [LICENSE, UUID(int=0), uuid4()])
+def test_the_stream_of_a_seat_has_one_name_however_it_is_made(license_id):
+    for number in [*range(1, 200), 100_000]:
+        assert seat_id_hex(license_id, number) == seat_id(license_id, number).hex
 
 
 def test_the_first_session_makes_the_seat():

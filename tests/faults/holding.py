@@ -95,11 +95,12 @@ class Sessions:
 
 
 class _Possible(NamedTuple):
-    """A state that a licence may have been in, from when to when."""
+    """A state that a licence may have been in, from when to when; whoever asked for it was answered at `told`."""
 
     begin: float
     end: float
     value: int
+    told: float
 
 
 class Allowed:
@@ -107,22 +108,24 @@ class Allowed:
 
     def __init__(self, seats: int, calls: list[Call]) -> None:
         resizes = [call for call in calls if call.kind is Kind.RESIZE and call.may_have_acted]
-        self._possible = [_Possible(-math.inf, math.inf, seats)]
+        self._possible = [_Possible(-math.inf, math.inf, seats, -math.inf)]
         for call in sorted(resizes, key=lambda call: call.begin):
             if call.outcome is Outcome.OK:
-                self._possible = [_ended(each, call.end) for each in self._possible]
-            self._possible.append(_Possible(call.begin, math.inf, call.seats))
+                self._possible = [_ended(each, call) for each in self._possible]
+            self._possible.append(_Possible(call.begin, math.inf, call.seats, call.end))
             if call.outcome is Outcome.UNKNOWN:  # one that comes later may be overtaken by it
-                self._possible.append(_Possible(call.begin, call.begin + LATEST, call.seats))
+                self._possible.append(_Possible(call.begin, call.begin + LATEST, call.seats, call.end))
 
     def most(self, begin: float, end: float) -> int:
         """The highest limit that may have been in force at some time between the two."""
         return max(each.value for each in self._possible if each.begin <= end and each.end >= begin)
 
 
-def _ended(possible: _Possible, at: float) -> _Possible:
-    """A state that somebody was told is over; one that has its own end keeps it."""
-    return possible._replace(end=at) if possible.end == math.inf else possible
+def _ended(possible: _Possible, by: Call) -> _Possible:
+    """A state that somebody was told is over; one that has its own end keeps it, and one that was asked for at the same
+    time may have come after it."""
+    is_open = possible.end == math.inf and possible.told <= by.begin
+    return possible._replace(end=by.end) if is_open else possible
 
 
 class Span(NamedTuple):

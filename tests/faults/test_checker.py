@@ -149,6 +149,12 @@ def test_a_resize_without_an_answer_may_have_acted_or_not():
     assert fewer.fault("kill", "api-1", 0, 1).acquire(3, "bob", 2).broken() == []
 
 
+def test_of_two_resizes_at_the_same_time_either_may_be_the_last():
+    both = Story(seats=2).acquire(0, "ada", 1).change(Kind.RESIZE, 1, seats=2, end=3).change(Kind.RESIZE, 1.5, seats=1)
+    assert both.acquire(4, "bob", 2).broken() == []
+    assert both.release(5, "bob").change(Kind.RESIZE, 6, seats=1).acquire(7, "eve", 2).broken() == ["within limit"]
+
+
 # --- identities, machines, the log ---
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_hex
 from shutil import rmtree
 from tempfile import gettempdir
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -17,7 +18,7 @@ from adapters.server_process import own_folder
 from application.seats import Acquired, Seats
 from domain.errors import SeatsExhausted
 from tests.application.seats.moments import MOMENT
-from tests.seat_world import LEASE, acquire
+from tests.seat_world import LEASE, World, acquire
 from tests.switching_world import NEVER, SwitchingWorld, Valkey
 
 
@@ -118,3 +119,50 @@ def test_a_renewal_in_postgres_takes_nothing_from_what_a_late_process_has_promis
                 await acquire(one.seats, sold, 2)
 
     asyncio.run(story())
+
+
+async def renewed_after_a_flush(world: World, session: Any) -> None:
+    with Redis.from_url(world.redis_url) as client:
+        client.flushall()
+    async with world.open_seats() as others:
+        await others.heartbeat(session.session_id, session.lease)
+
+
+def test_a_lapsed_session_that_was_renewed_after_a_flush_is_not_closed_by_who_set_it_aside_before(world):
+    sold = world.sell(seats=1)
+
+    async def story(seats: Seats) -> None:
+        ada = await acquire(seats, sold, 1)
+        world.clock.ahead += LEASE + MOMENT
+        before_the_next_commit_of(seats, lambda: renewed_after_a_flush(world, ada))
+        await seats.endings.expire_lapsed()
+        await seats.heartbeat(ada.session_id, ada.lease)
+
+    world.with_seats(story)
+
+
+def test_a_lapsed_seat_that_was_renewed_after_a_flush_is_not_given_to_who_was_proposed_for_it_before(world):
+    sold = world.sell(seats=1)
+
+    async def story(seats: Seats) -> None:
+        ada = await acquire(seats, sold, 1)
+        world.clock.ahead += LEASE + MOMENT
+        before_the_next_commit_of(seats, lambda: renewed_after_a_flush(world, ada))
+        with pytest.raises(SeatsExhausted):
+            await acquire(seats, sold, 2)
+        await seats.heartbeat(ada.session_id, ada.lease)
+
+    world.with_seats(story)
+
+
+def before_the_next_commit_of(seats: Seats, happens: Callable[[], Any]) -> None:
+    """Somebody is faster than the commit that `seats` is about to make."""
+    log = seats.endings._log
+    append = log.append
+
+    async def slow(*events: Any, **how: Any) -> int:
+        log.append = append  # type: ignore[method-assign]
+        await happens()
+        return await append(*events, **how)
+
+    log.append = slow  # type: ignore[method-assign]

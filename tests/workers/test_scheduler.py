@@ -111,4 +111,4 @@ def test_seats_lapse_also_while_the_broker_is_away(services, processes, issue, m
     monkeypatch.setattr(services.task_queue.broker, "enqueue", away)
     services.clock.advance(timedelta(hours=1))
     processes.start(scheduler)
-    until(lambda: SeatLog(services.database, services.codec).seats_of(license_id)[0].session_id is None)
+    until(lambda: SeatLog(services.database, services.codec).last_events([(license_id, 1)])[0].session_id is None)
