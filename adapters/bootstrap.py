@@ -7,15 +7,14 @@ from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import Any
 
-from adapters import catalog_file
+from adapters.bootstrap_billing import BillingServices
+from adapters.bootstrap_outbound import OutboundServices
 from adapters.emails.kinds import license_file_name
-from adapters.event_recorder import EventRecorder
 from adapters.group_commit import GroupCommit
 from adapters.infrastructure import required
 from adapters.license_file import build_license_file
 from adapters.log_scan import LogScan
 from adapters.notice_post import NoticePost
-from adapters.outbound import OutboundServices
 from adapters.postgres_line import PostgresLine
 from adapters.queue_tickets import QueueTickets
 from adapters.redis_cluster import line_to
@@ -26,26 +25,18 @@ from adapters.seat_epochs import SeatEpochs
 from adapters.seat_log import SeatLog
 from adapters.settings import Settings
 from adapters.signing_key import Algorithm
-from adapters.stripe_gateway import StripeGateway
 from adapters.switching_seats import SwitchingSeats
 from adapters.ticket_seal import TicketSeals
 from adapters.user_digests import UserDigests
 from adapters.verification_records import VerificationRecords
 from application.api_keys import ApiKeys
-from application.billing import Billing
-from application.billing_accounts import BillingAccounts
-from application.billing_rules import BillingRules
-from application.catalog import Catalog
-from application.entitling import Entitling
 from application.errands import Errands
 from application.history import History
 from application.license_guard import LicenseGuard
-from application.license_keys import LicenseKeys
 from application.licenses import Licenses
 from application.logins import Logins
 from application.machines import LicenseMachines
 from application.notices import Notices
-from application.organizations import Organizations
 from application.purchase_claims import PurchaseClaims
 from application.queue_rounds import QueueRounds
 from application.seat_admission import SeatAdmission
@@ -56,7 +47,6 @@ from application.seat_queue import SeatQueue
 from application.seat_rules import LicenseSeatRules
 from application.seat_work import SeatWork
 from application.seats import Denied, Seats
-from application.store import Store
 from application.ticket_endings import TicketEndings
 from application.users import Users
 from application.validation import Validation
@@ -67,22 +57,17 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(OutboundServices):
+class Services(BillingServices, OutboundServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)
 
     @cached_property
-    def store(self) -> Store:
-        return Store(EventRecorder(self.database), self.codec)
-
-    @cached_property
-    def license_keys(self) -> LicenseKeys:
-        return LicenseKeys(self.secrets.key_for("license-keys"), self.catalog)
-
-    @cached_property
     def users(self) -> Users:
-        erasable = (self.session_callers, self.machine_names, self.seat_rule_names, *self.erasable_webhook_data)
+        erasable = (
+            *(self.session_callers, self.machine_names, self.seat_rule_names),
+            *(self.invoice_papers, *self.erasable_webhook_data),
+        )
         return Users(
             self.store,
             self.personal_data,
@@ -103,45 +88,12 @@ class Services(OutboundServices):
         return Logins(self.store, self.personal_data, self.passwords, self.login_sessions, self.tokens, self.clock)
 
     @cached_property
-    def organizations(self) -> Organizations:
-        return Organizations(self.store, self.personal_data)
-
-    @cached_property
     def api_keys(self) -> ApiKeys:
         return ApiKeys(self.store, self.key_index, self.clock)
 
     @cached_property
-    def catalog(self) -> Catalog:
-        return Catalog(self.store, self.clock, read=catalog_file.read)
-
-    @cached_property
-    def entitling(self) -> Entitling:
-        return Entitling(self.catalog, self.license_keys)
-
-    @cached_property
     def works(self) -> Works:
         return Works(self.store, self.license_guard, self.clock)
-
-    @cached_property
-    def billing_accounts(self) -> BillingAccounts:
-        return BillingAccounts(self.organizations, self.entitling)
-
-    @cached_property
-    def stripe(self) -> StripeGateway:
-        return StripeGateway(self.settings.stripe_secret_key, self.clock, api_base=self.settings.stripe_api_base)
-
-    @cached_property
-    def billing(self) -> Billing:
-        return Billing(
-            self.store,
-            self.provider_records,
-            {"stripe": self.stripe},
-            BillingRules(self.catalog, self.billing_accounts, self.provider_records, self.entitling),
-            self.entitling,
-            self.works,
-            self.clock,
-            self.task_queue.process_provider_event,
-        )
 
     @cached_property
     def license_guard(self) -> LicenseGuard:

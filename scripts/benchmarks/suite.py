@@ -10,6 +10,7 @@ from scripts.benchmarks.figures import Effort, Figure
 from scripts.benchmarks.floor import floor
 from scripts.benchmarks.hot_routes import acquire, heartbeat, servers, validate
 from scripts.benchmarks.intake import webhooks
+from scripts.benchmarks.invoicing import invoices
 from scripts.benchmarks.log_reading import follower, verify
 from scripts.benchmarks.log_writing import group_commit
 from scripts.benchmarks.memory import memory
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "validate": validate,
     "webhooks": webhooks,
     "outbound": outbound,
+    "invoices": invoices,
     "group-commit": group_commit,
     "follower": follower,
     "verify": verify,
@@ -36,6 +38,6 @@ BENCHMARKS: dict[str, Benchmark] = {
     "million": million,
     "standby": standby,
 }
-_ONLY_NAMED = ("servers", "seats", "million", "standby")
+_ONLY_NAMED = ("invoices", "servers", "seats", "million", "standby")
 DEFAULT = tuple(name for name in BENCHMARKS if name not in _ONLY_NAMED)
 """What runs when nothing is named: all that does not take long, and the ground under it."""
