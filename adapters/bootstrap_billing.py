@@ -19,7 +19,7 @@ from application.invoice_rules import InvoiceRules
 from application.invoices import Invoices
 from application.license_keys import LicenseKeys
 from application.organizations import Organizations
-from application.paper_document import credit_note_document, invoice_document, paper_file_name
+from application.paper_document import credit_note_paper, invoice_paper, paper_file_name
 from application.payment_rules import PaymentRules
 from application.store import Store
 
@@ -79,12 +79,12 @@ class BillingServices(Infrastructure):
     def invoice_pdf(self, invoice_id: UUID, language: str | None = None) -> tuple[str, bytes]:
         """(file name, PDF) of an invoice, in the customer's language unless another is asked for. `NotFound`;
         `Unavailable` when it cannot be printed now."""
-        document = invoice_document(self.invoices.whole(invoice_id), language)
+        document = invoice_paper(self.invoices.whole(invoice_id), language)
         return paper_file_name(document), self.printer.print(document)
 
     def credit_note_pdf(self, invoice_id: UUID, credit_note_id: UUID, language: str | None = None) -> tuple[str, bytes]:
         """The same of a credit note of the invoice."""
-        document = credit_note_document(self.invoices.whole_credit_note(invoice_id, credit_note_id), language)
+        document = credit_note_paper(self.invoices.whole_credit_note(invoice_id, credit_note_id), language)
         return paper_file_name(document), self.printer.print(document)
 
     @cached_property

@@ -125,6 +125,8 @@ class DisputeAnswer(BaseModel):
 
 class CreditNoteAnswer(BaseModel):
     id: UUID
+    invoice_id: UUID
+    organization_id: UUID
     number: str
     status: CreditNoteStatus
     subtotal: MoneyAnswer

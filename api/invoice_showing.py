@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from api.invoice_answers import (
     AddressAnswer,
     AttemptAnswer,
@@ -20,23 +18,19 @@ from api.invoice_answers import (
     WholeInvoiceAnswer,
 )
 from api.subscriptions import PeriodAnswer, ProviderAnswer
+from application.invoice_document import credit_note_document, invoice_document
 from application.invoices import WholeInvoice
 from domain.credit_note import CreditNote
 from domain.invoice import Invoice
 from domain.invoice_facts import Discount, Line, Paper, Tax, TaxRateTerms
 from domain.payment import Payment
 
-_SUMS = (
-    *("subtotal", "discount", "tax", "total", "amount_due", "amount_paid"),
-    *("amount_remaining", "amount_refunded", "amount_credited"),
-)
-
 
 def whole_invoice(whole: WholeInvoice) -> WholeInvoiceAnswer:
     invoice, paper, show = whole.invoice, whole.paper or Paper(), Showing(whole.rates, whole.invoice)
     items = invoice.items
     return WholeInvoiceAnswer(
-        **invoice_fields(invoice),
+        **invoice_document(invoice),
         customer=_customer(whole.paper) if whole.paper else None,
         memo=paper.memo,
         pay_url=paper.pay_url,
@@ -48,38 +42,6 @@ def whole_invoice(whole: WholeInvoice) -> WholeInvoiceAnswer:
         disputes=[dispute for payment in whole.payments for dispute in show.disputes(payment)],
         credit_notes=[show.credit_note(note) for note in whole.credit_notes],
     )
-
-
-def invoice_fields(invoice: Invoice) -> dict[str, Any]:
-    """What the list shows of an invoice, from the log."""
-    figures, issue = invoice.figures, invoice.issue
-    sums = {
-        **vars(figures),
-        "amount_remaining": figures.remaining,
-        "amount_refunded": invoice.amount_refunded,
-        "amount_credited": figures.credited,
-    }
-    return {
-        "id": invoice.id,
-        "organization_id": invoice.organization_id,
-        "number": issue.number,
-        "subscription_id": invoice.subscription_id,
-        "status": invoice.status,
-        **monies(sums),
-        "period": PeriodAnswer(start=issue.period_start, end=issue.period_end),
-        "attempts": max(invoice.attempts, default=0),
-        "next_attempt_at": invoice.next_attempt_at,
-        "issued_at": issue.issued_at,
-        "due_at": issue.due_at,
-        "paid_at": issue.paid_at,
-        "voided_at": issue.voided_at,
-        "doubts": list(invoice.doubts),
-        "provider": ProviderAnswer.of(invoice),
-    }
-
-
-def monies(facts: dict[str, Any], names: tuple[str, ...] = _SUMS) -> dict[str, MoneyAnswer]:
-    return {name: MoneyAnswer(amount=facts[name], currency=facts["currency"]) for name in names}
 
 
 class Showing:
@@ -163,18 +125,9 @@ class Showing:
 
     def credit_note(self, note: CreditNote) -> CreditNoteAnswer:
         return CreditNoteAnswer(
-            id=note.id,
-            number=note.issue.number,
-            status=note.status,
-            **monies(vars(note.figures), ("subtotal", "discount", "tax", "total")),
-            reason=note.issue.reason,
-            issued_at=note.issue.issued_at,
-            voided_at=note.issue.voided_at,
+            **credit_note_document(note),
             lines=[self.line(line) for line in note.items.lines],
             taxes=[self.tax(tax) for tax in note.items.taxes],
-            refunds=list(note.issue.refunds),
-            doubts=list(note.doubts),
-            provider=ProviderAnswer.of(note),
         )
 
 

@@ -10,8 +10,8 @@ from pydantic import AwareDatetime, StringConstraints
 
 from api.auth import Caller, require, services_of
 from api.bodies import Line
-from api.invoice_answers import InvoiceAnswer, WholeInvoiceAnswer
-from api.invoice_showing import monies, whole_invoice
+from api.invoice_answers import InvoiceAnswer, MoneyAnswer, WholeInvoiceAnswer
+from api.invoice_showing import whole_invoice
 from api.paging import Listing, Page, page_of
 from api.parameters import known_parameters
 from api.subscriptions import PeriodAnswer, ProviderAnswer
@@ -30,6 +30,10 @@ Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z
 _PDF: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}
 }
+_SUMS = (
+    *("subtotal", "discount", "tax", "total", "amount_due", "amount_paid"),
+    *("amount_remaining", "amount_refunded", "amount_credited"),
+)
 
 
 class InvoiceListing(Listing):
@@ -116,10 +120,11 @@ def _pdf(name: str, content: bytes) -> Response:
 
 def _item(row: dict[str, Any]) -> InvoiceAnswer:
     sums = {**row, "amount_remaining": row["remaining"]}
+    monies = {name: MoneyAnswer(amount=sums[name], currency=row["currency"]) for name in _SUMS}
     return InvoiceAnswer(
         **{
             **row,
-            **monies(sums),
+            **monies,
             "id": row["invoice_id"],
             "period": PeriodAnswer(start=row["period_start"], end=row["period_end"]),
             "provider": ProviderAnswer(name=row["provider"], id=row["provider_id"]),

@@ -19,7 +19,7 @@ from domain.vendor import Identity
 Rates = Mapping[str, TaxRateTerms]
 
 
-def invoice_document(whole: WholeInvoice, language: str | None = None) -> Document:
+def invoice_paper(whole: WholeInvoice, language: str | None = None) -> Document:
     """The paper of an invoice; in `language`, else in the customer's."""
     invoice, paper = whole.invoice, whole.paper
     issue, items = invoice.issue, invoice.items or Items()
@@ -39,7 +39,7 @@ def invoice_document(whole: WholeInvoice, language: str | None = None) -> Docume
     }
 
 
-def credit_note_document(whole: WholeCreditNote, language: str | None = None) -> Document:
+def credit_note_paper(whole: WholeCreditNote, language: str | None = None) -> Document:
     """The paper of a credit note."""
     note, figures, issue = whole.note, whole.note.figures, whole.note.issue
     is_void = note.status is CreditNoteStatus.VOID

@@ -11,10 +11,13 @@ from typing import Any, Final, NamedTuple
 
 from domain.aggregate import Event
 from domain.api_key import ApiKey, Scope
+from domain.credit_note import CreditNote
 from domain.errors import InvalidRequest
 from domain.invoice import Invoice
 from domain.license import License
 from domain.organization import Organization
+from domain.payment import Payment
+from domain.payment_facts import Outcome
 from domain.provider_facts import InvoiceStatus, SubscriptionStatus
 from domain.queue_ticket import QueueTicket
 from domain.seat import Seat
@@ -37,6 +40,10 @@ class Told(NamedTuple):
 def _reported_as(*statuses: InvoiceStatus) -> Callable[[Invoice.Reported], bool]:
     """Providers' reports come in any order: the first that we hear of an invoice may be that it is paid."""
     return lambda event: event.status in statuses
+
+
+def _attempt_was(outcome: Outcome) -> Callable[[Payment.Attempted], bool]:
+    return lambda event: event.attempt.outcome is outcome
 
 
 _CHANGED = (Told("subscription.changed"),)
@@ -94,6 +101,17 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
     Invoice.PaymentFailed: (Told("invoice.payment_failed"),),
     Invoice.Refunded: (Told("invoice.refunded"),),
     Invoice.Transferred: (Told("invoice.transferred"),),
+    CreditNote.Reported: (Told("credit_note.created"),),
+    CreditNote.Amended: (Told("credit_note.changed"),),
+    CreditNote.Voided: (Told("credit_note.voided"),),
+    CreditNote.Transferred: (Told("credit_note.transferred"),),
+    Payment.Attempted: (
+        Told("payment.succeeded", _attempt_was(Outcome.SUCCEEDED)),
+        Told("payment.failed", _attempt_was(Outcome.FAILED)),
+    ),
+    Payment.RefundReported: (Told("payment.refund_changed"),),
+    Payment.DisputeReported: (Told("payment.dispute_changed"),),
+    Payment.Transferred: (Told("payment.transferred"),),
     Organization.Registered: (Told("organization.created"),),
     Organization.Adopted: (Told("organization.created"),),
     Organization.Merged: (Told("organization.merged"),),
@@ -104,7 +122,10 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
 }
 
 INTERNAL_KINDS: Final = frozenset(
-    {"billing_account", "plan", "price_book", "product", "provider_event", "user", "webhook_endpoint"}
+    {
+        *("billing_account", "plan", "price_book", "product", "provider_event", "tax_rate", "user", "vendor"),
+        "webhook_endpoint",
+    }
 )
 """Aggregates whose facts are not told, but for those above: what the vendor does himself, how reports are processed,
 what is about one person."""
@@ -115,7 +136,18 @@ INTERNAL: Final[frozenset[type[Event]]] = frozenset(
         Subscription.PaymentFailed,  # told as invoice.payment_failed
         Subscription.InvoiceSettled,  # told as invoice.paid
         Subscription.PaymentRefunded,  # told as invoice.refunded
+        Subscription.RefundFailed,  # told as payment.refund_changed
         Invoice.Confirmed,
+        Invoice.Itemized,
+        Invoice.PaymentAdded,
+        Invoice.CreditNoteAdded,  # told as credit_note.created
+        Invoice.Doubted,
+        CreditNote.Confirmed,
+        Payment.Opened,
+        Payment.Stood,
+        Payment.Applied,  # told as invoice.paid
+        Payment.ChargeRefunded,  # told as invoice.refunded
+        Payment.FundsMoved,
         Organization.Renamed,
     }
 )
@@ -159,6 +191,15 @@ MEANINGS: Final[Mapping[str, str]] = {
     "invoice.payment_failed": "An attempt to collect the invoice failed.",
     "invoice.refunded": "A part of a payment, or all of it, went back.",
     "invoice.transferred": "The invoice went over to another organization; its new owner is told.",
+    "credit_note.created": "A credit note took something of an invoice back.",
+    "credit_note.changed": "The sums of a credit note changed.",
+    "credit_note.voided": "The credit note was voided; it takes nothing back.",
+    "credit_note.transferred": "The credit note went over to another organization; its new owner is told.",
+    "payment.succeeded": "An attempt to collect a payment succeeded.",
+    "payment.failed": "An attempt to collect a payment failed.",
+    "payment.refund_changed": "A refund of the payment was asked for, arrived, or failed.",
+    "payment.dispute_changed": "The payment was disputed at the bank, or a dispute moved on.",
+    "payment.transferred": "The payment went over to another organization; its new owner is told.",
     "organization.created": "An organization registered, or was made for a provider's customer.",
     "organization.merged": "The organization became one with another.",
     "api_key.issued": "An API key was issued.",
@@ -177,6 +218,8 @@ _SCOPES: Final[Mapping[str, Scope]] = {
     "queue_ticket": Scope.LICENSES_READ,
     "subscription": Scope.SUBSCRIPTIONS_READ,
     "invoice": Scope.INVOICES_READ,
+    "credit_note": Scope.INVOICES_READ,
+    "payment": Scope.INVOICES_READ,
     "organization": Scope.WEBHOOKS,
     "api_key": Scope.API_KEYS,
     "webhook_endpoint": Scope.WEBHOOKS,

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.bootstrap import Services
 from adapters.stripe_gateway import StripeGateway
-from application.paper_document import invoice_document
+from application.paper_document import invoice_paper
 from domain.credit_note import CreditNote
 from domain.ids import credit_note_id_for, invoice_id_for, payment_id_for
 from domain.invoice import Invoice
@@ -516,7 +516,7 @@ def test_a_tax_rate_that_is_only_named_is_asked_for_and_done_without_when_nobody
     whole = services.invoices.whole(mirrored(engine, invoice).id)
     assert (list(whole.rates), whole.invoice.figures.tax, whole.invoice.doubts) == (["txr_vat"], 1089, ())
     assert [path for path in asked if "tax_rates" in path] == ["/v1/tax_rates/txr_vat", "/v1/tax_rates/txr_unknown"]
-    sums = {(each["name"], each["percentage"]) for each in invoice_document(whole)["sums"] if each["word"] == "tax"}
+    sums = {(each["name"], each["percentage"]) for each in invoice_paper(whole)["sums"] if each["word"] == "tax"}
     assert sums == {("VAT", "19.0"), (None, "1.00")}
 
 
