@@ -38,8 +38,8 @@ def status(account: StripeAccount, subscription: str) -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def genuine() -> Path:
-    """The folder of Stripe's own example objects, beside the repository."""
-    folder = Path(__file__).parents[3] / "shared" / "fixtures" / "stripe_objects"
-    if not folder.is_dir():
-        pytest.skip("Stripe's example objects are not here (../shared/fixtures/stripe_objects)")
-    return folder
+    """The folder of Stripe's own example objects, beside the repository or beside the folder of its worktrees."""
+    for above in Path(__file__).parents[3:5]:
+        if (folder := above / "shared" / "fixtures" / "stripe_objects").is_dir():
+            return folder
+    pytest.skip("Stripe's example objects are not here (../shared/fixtures/stripe_objects)")
