@@ -82,6 +82,12 @@ def _work(kind: str, services: Services, stop: threading.Event, listening: socke
             raise ValueError("an API needs a socket to listen on")
         _ensure_keys(services)
         serve(services, listening)
+    elif kind == "stripe":
+        from scripts import stand_in
+
+        if listening is None:
+            raise ValueError("the stand-in for Stripe needs a socket to listen on")
+        stand_in.serve(services, listening)
     else:
         importlib.import_module(f"workers.{kind}").run(services, stop)
 

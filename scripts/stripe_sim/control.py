@@ -27,10 +27,19 @@ _AFTER_RETRIES = ("past_due", "unpaid", "canceled", "paused")
 class Control:
     """JSON in, JSON out; what makes no sense is answered 400 with a sentence."""
 
-    def __init__(self, account: Account, faults: Faults, delivering: Delivering, *, moves_clock: bool) -> None:
+    def __init__(
+        self,
+        account: Account,
+        faults: Faults,
+        delivering: Delivering,
+        *,
+        catch_up: Callable[[], None],
+        moves_clock: bool,
+    ) -> None:
         self._account = account
         self._faults = faults
         self._delivering = delivering
+        self._catch_up = catch_up
         self._moves_clock = moves_clock
 
     @property
@@ -71,6 +80,7 @@ class Control:
         return {"faults": self._faults.shown()}
 
     async def _show_clock(self, request: Request) -> Any:
+        self._catch_up()
         return {"now": f"{self._account.now:%Y-%m-%dT%H:%M:%SZ}", "follows": not self._moves_clock}
 
     async def _move_clock(self, request: Request) -> Any:
@@ -136,6 +146,7 @@ class Control:
 
     async def _settled(self, request: Request) -> Any:
         """`{"within": seconds}`: waits until every delivery has been taken; `settled`: whether it was so in time."""
+        self._catch_up()
         within = min(float((await _json(request)).get("within", 10.0)), _LONGEST_WAIT)
         settled = await self._delivering.settled(within)
         return {"settled": settled, "open": len(self._account.api.outbox.open)}

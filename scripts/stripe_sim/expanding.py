@@ -25,7 +25,7 @@ class Expanding:
     def expand(self, answer: Json, path: str) -> None:
         """Replace the id at `latest_invoice`, `data.payment.payment_intent`, … by its object; on the answer itself."""
         steps = path.split(".")
-        if len(steps) > DEEPEST + (steps[0] == "data"):
+        if len(steps) - steps.count("data") > DEEPEST:
             raise Unjudged(f"You cannot expand more than {DEEPEST} levels of a property ({path}).", param="expand")
         self._into(answer, steps, path)
 

@@ -43,7 +43,9 @@ class StandIn:
         self._answering = AnsweringRequests(account.api)
         self.faults = Faults(seed)
         self.delivering = Delivering(account.api, self.faults)
-        self._control = Control(account, self.faults, self.delivering, moves_clock=clock is None)
+        self._control = Control(
+            account, self.faults, self.delivering, catch_up=self._catch_up, moves_clock=clock is None
+        )
         self.app = Starlette(
             routes=[
                 Route("/v1/{path:path}", self._api, methods=_METHODS),

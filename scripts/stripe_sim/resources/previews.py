@@ -34,7 +34,7 @@ class Previews(Part):
 
     def renewal(self, subscription: Json) -> Json:
         """The invoice of the next period, as things stand."""
-        return self._next(subscription, subscription["items"]["data"], [], {})
+        return self._next(subscription, self._items_then(subscription), [], {})
 
     def _of_subscription(self, subscription: Json, details: Mapping[str, Any], given: Given) -> Json:
         at = details.get("proration_date", self.ledger.at)
@@ -43,10 +43,9 @@ class Previews(Part):
             return self._now(subscription, [], credits if _prorates(details) else [], given)
         if details.get("trial_end") == "now" and subscription["status"] == "trialing":
             return self._first_paid(subscription, details, given)
-        end = subscription["items"]["data"][0]["current_period_end"]
         change = self.api.subscription_changes.plan(
             subscription,
-            details.get("items") or self.api.schedules.items_at(subscription, end),
+            details.get("items") or (),
             prorates=_prorates(details) and given.get("preview_mode") != "recurring",
             at=at,
             anchor_now=details.get("billing_cycle_anchor", {}).get("type") == "now",
@@ -57,7 +56,14 @@ class Previews(Part):
             return self._now(subscription, [], change.prorations, given)
         if subscription["cancel_at_period_end"] or details.get("cancel_at_period_end"):
             return self._last(subscription, change.prorations, given)
-        return self._next(subscription, change.items, change.prorations, given)
+        items = change.items if details.get("items") else self._items_then(subscription)
+        return self._next(subscription, items, change.prorations, given)
+
+    def _items_then(self, subscription: Json) -> list[Json]:
+        """The items of the next period: those of a schedule's phase that begins with it, or those of now."""
+        end = subscription["items"]["data"][0]["current_period_end"]
+        planned = self.api.schedules.items_at(subscription, end)
+        return self.api.subscription_changes.items_with(subscription, planned)
 
     def _next(self, subscription: Json, items: Sequence[Json], made_up: Sequence[Json], given: Given) -> Json:
         """The renewal with these items, and what waits for it."""
