@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -78,6 +79,16 @@ class Account(Ledger):
         with self.lock:
             given = {"url": url, "enabled_events": ["*"], "api_version": API_VERSION}
             return self.api.webhook_endpoints.make(given, secret=secret)
+
+    @contextmanager
+    def visited(self, kind: str, id: str) -> Iterator[Json]:
+        """A person is on a page about this object: what is done in the block is one request, in the object's time."""
+        with self.lock:
+            thing = self.get(kind, id)
+            clock = self.clock_of(thing)
+            with self.on(clock), self.by_request():
+                yield thing
+            self.run_clock(clock, self.time_of(clock))
 
     def invoice_payments(self, *, payment_intent: str | None = None, invoice: str | None = None) -> list[Json]:
         """Payments of an invoice, or the one that an intent belongs to: the way from a charge back to its invoice."""

@@ -18,6 +18,14 @@ from scripts.stripe_sim.errors import NotThere
 from scripts.stripe_sim.oracle import check
 
 LETTERS = string.ascii_letters + string.digits
+_INDEXED = {
+    "credit_note": "invoice",
+    "invoice": "customer",
+    "invoice_payment": "invoice",
+    "invoiceitem": "customer",
+    "subscription": "customer",
+}
+"""By which field, one that never changes, the objects of a kind are found without a look at all of them."""
 _LONG = {"cus": 14, "prod": 14, "si": 14, "req": 14, "cs_test": 58}
 Json = dict[str, Any]
 
@@ -46,6 +54,7 @@ class Ledger:
         self._random = Random(seed)
         self._objects: defaultdict[str, dict[str, Json]] = defaultdict(dict)
         self._kinds: dict[str, str] = {}
+        self._index: defaultdict[tuple[str, str], dict[str, Json]] = defaultdict(dict)
         self._agenda = Agenda()
         self._times: dict[Clock, int] = {None: int(now.astimezone(UTC).timestamp())}
         self._clock: Clock = None
@@ -157,15 +166,18 @@ class Ledger:
 
     def all(self, kind: str, **matching: Any) -> list[Json]:
         """The objects themselves, in the order in which they came about."""
-        wanted = matching.items()
-        return [
-            each for each in self._objects[kind].values() if all(each.get(field) == value for field, value in wanted)
-        ]
+        field, wanted = _INDEXED.get(kind), matching.items()
+        among = self._index[kind, matching[field]] if field in matching else self._objects[kind]
+        return [each for each in among.values() if all(each.get(name) == value for name, value in wanted)]
 
     def add(self, thing: Json, *types: str) -> Json:
         """A new object, or what is left of a deleted one; then these events."""
-        self._objects[thing["object"]][thing["id"]] = thing
-        self._kinds[thing["id"]] = thing["object"]
+        kind, id = thing["object"], thing["id"]
+        if (former := self._objects[kind].get(id)) is not None:
+            self.remove(former)
+        self._objects[kind][id], self._kinds[id] = thing, kind
+        if (field := _INDEXED.get(kind)) and field in thing:
+            self._index[kind, thing[field]][id] = thing
         for type in types:
             self.emit(type, thing)
         self.plan(thing)
@@ -173,7 +185,10 @@ class Ledger:
 
     def remove(self, thing: Json) -> None:
         """An object that leaves nothing behind."""
-        del self._objects[thing["object"]][thing["id"]]
+        kind, id = thing["object"], thing["id"]
+        del self._objects[kind][id]
+        if (field := _INDEXED.get(kind)) and field in thing:
+            del self._index[kind, thing[field]][id]
 
     def emit(self, type: str, about: Json, before: Json | None = None) -> None:
         asked = self._asked or Asked("")

@@ -33,14 +33,14 @@ class CheckoutPage:
         ]
 
     async def _show(self, request: Request) -> Response:
-        with self._account.lock:
-            return self._page(self._account.get("checkout.session", request.path_params["id"]))
+        with self._account.visited("checkout.session", request.path_params["id"]) as session:
+            return self._page(session)
 
     async def _submit(self, request: Request) -> Response:
         given = await form(request)
-        with self._account.lock, self._account.by_request():
-            session = self._account.api.checkout_sessions.open(request.path_params["id"])
+        with self._account.visited("checkout.session", request.path_params["id"]) as session:
             try:
+                self._account.api.checkout_sessions.open(session["id"])
                 self._choose(session, given)
                 if given.get("do") != "update":
                     self._pay(session, DECLINING if given.get("do") == "decline" else given, given)
@@ -85,6 +85,7 @@ class CheckoutPage:
             session=session,
             items=sessions.shown_items(session),
             adjustable=[item["adjustable_quantity"] for item in sessions.items(session)],
+            trial_end=self._account.api.completion.trial_end(session),
             pay=f"Pay {total}" if session["amount_total"] else "Start",
             wrong=wrong,
         )

@@ -42,21 +42,20 @@ class PayingPages:
 
     async def _hear(self, request: Request) -> Response:
         agrees = (await form(request)).get("do") == "confirm"
-        with self._account.lock, self._account.by_request():
-            intent = self._intent(request.path_params["id"])
+        waiting = self._intent(request.path_params["id"])
+        with self._account.visited(waiting["object"], waiting["id"]) as intent:
             of_payment = intent["object"] == "payment_intent"
             part = self._account.api.payments if of_payment else self._account.api.setup_intents
             part.authenticate(intent, agrees=agrees)
             return to(self._after(intent))
 
     async def _show_invoice(self, request: Request) -> Response:
-        with self._account.lock:
-            return self._invoice(self._account.get("invoice", request.path_params["id"]))
+        with self._account.visited("invoice", request.path_params["id"]) as invoice:
+            return self._invoice(invoice)
 
     async def _pay_invoice(self, request: Request) -> Response:
         given = await form(request)
-        with self._account.lock, self._account.by_request():
-            invoice = self._account.get("invoice", request.path_params["id"])
+        with self._account.visited("invoice", request.path_params["id"]) as invoice:
             try:
                 method = chosen_card(self._account, given)
                 customer = self._account.get("customer", invoice["customer"])

@@ -40,13 +40,12 @@ class PortalPage:
         return to(self._account.post("billing_portal/sessions", given)["url"])
 
     async def _show(self, request: Request) -> Response:
-        with self._account.lock:
-            return self._page(self._account.get("billing_portal.session", request.path_params["id"]))
+        with self._account.visited("billing_portal.session", request.path_params["id"]) as session:
+            return self._page(session)
 
     async def _submit(self, request: Request) -> Response:
         given = await form(request)
-        with self._account.lock, self._account.by_request():
-            session = self._account.get("billing_portal.session", request.path_params["id"])
+        with self._account.visited("billing_portal.session", request.path_params["id"]) as session:
             try:
                 self._act(session, given)
             except Refused as refused:
@@ -54,26 +53,25 @@ class PortalPage:
         return to(f"/portal/{session['id']}")
 
     def _act(self, session: Json, given: Tree) -> None:
-        if given.get("do") == "card":
+        button, features = given.get("do"), self._features(session)
+        if button == "card":
             self._use_card(session["customer"], given)
             return
         subscription = self._account.get("subscription", given.get("subscription", ""))
         if subscription["customer"] != session["customer"]:
             raise Refused("This is somebody else's subscription.")
-        acts = {
-            "change": self._change,
-            "cancel": self._cancel,
-            "keep": lambda subscription, features, given: self._update(subscription, cancel_at_period_end=False),
-            "pause": lambda subscription, features, given: self._ask(subscription, "pause"),
-            "resume": lambda subscription, features, given: self._ask(subscription, "resume"),
-        }
-        if given.get("do") not in acts:
-            raise Refused("There is no such button.")
-        acts[given["do"]](subscription, self._features(session), given)
+        if button == "change":
+            self._change(subscription, features["subscription_update"], given)
+        elif button == "cancel":
+            self._cancel(subscription, features["subscription_cancel"])
+        elif button == "keep":
+            self._update(subscription, cancel_at_period_end=False)
+        elif button in ("pause", "resume"):
+            self._account.post(f"subscriptions/{subscription['id']}/{button}")
 
-    def _change(self, subscription: Json, features: Json, given: Tree) -> None:
+    def _change(self, subscription: Json, update: Json, given: Tree) -> None:
         """Now, or at the end of the period where the configuration wants that for what costs less."""
-        item, update = subscription["items"]["data"][0], features["subscription_update"]
+        item = subscription["items"]["data"][0]
         price = given.get("price", item["price"]["id"])
         change = {"id": item["id"], "price": price, "quantity": int(given.get("quantity", item["quantity"]))}
         later = {each["type"] for each in update["schedule_at_period_end"]["conditions"]}
@@ -95,8 +93,8 @@ class PortalPage:
         ]
         self._account.post(f"subscription_schedules/{schedule['id']}", {"phases": phases, "end_behavior": "release"})
 
-    def _cancel(self, subscription: Json, features: Json, given: Tree) -> None:
-        if features["subscription_cancel"]["mode"] == "at_period_end":
+    def _cancel(self, subscription: Json, how: Json) -> None:
+        if how["mode"] == "at_period_end":
             self._update(subscription, cancel_at_period_end=True)
         else:
             self._account.drop(f"subscriptions/{subscription['id']}")
@@ -111,9 +109,6 @@ class PortalPage:
 
     def _update(self, subscription: Json, **given: object) -> None:
         self._account.post(f"subscriptions/{subscription['id']}", given)
-
-    def _ask(self, subscription: Json, what: str) -> None:
-        self._account.post(f"subscriptions/{subscription['id']}/{what}")
 
     def _running(self, customer: str) -> list[Json]:
         return [each for each in self._account.all("subscription", customer=customer) if each["status"] not in ENDED]

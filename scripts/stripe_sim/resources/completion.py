@@ -53,6 +53,11 @@ class Completion(Part):
         elif session["status"] == "complete" and intent["status"] == "requires_payment_method":
             self.ledger.emit("checkout.session.async_payment_failed", session)
 
+    def trial_end(self, session: Json) -> int | None:
+        """When the trial would end that the session offers."""
+        recurring, _ = self._split(session)
+        return self.api.subscribing.trial_end(self.ledger.hidden[session["id"]]["subscription"], recurring)
+
     def _finish(self, session: Json, intent: Json | None) -> None:
         hidden = self.ledger.hidden[session["id"]]
         customer = self.ledger.get("customer", hidden["buyer"]) if hidden["buyer"] else None
@@ -101,8 +106,7 @@ class Completion(Part):
         if session["mode"] == "payment":
             return self.api.lines.of_waiting(self._waiting(session, customer))
         recurring, once = self._split(session)
-        data = self.ledger.hidden[session["id"]]["subscription"]
-        trial_end = self.api.subscribing.trial_end(data, recurring)
+        data, trial_end = self.ledger.hidden[session["id"]]["subscription"], self.trial_end(session)
         subscription = self.api.subscribing.compose(customer, recurring, data, trial_end)
         lines = self.api.lines.of_items(subscription, subscription["items"]["data"], free=trial_end is not None)
         extra = [self.api.invoice_items.compose(customer, each) for each in once]
