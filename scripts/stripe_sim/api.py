@@ -31,6 +31,7 @@ from scripts.stripe_sim.resources.invoices import InvoicePayments, Invoices
 from scripts.stripe_sim.resources.invoicing import Invoicing
 from scripts.stripe_sim.resources.lines import Lines
 from scripts.stripe_sim.resources.payment_intents import PaymentIntents
+from scripts.stripe_sim.resources.payment_links import PaymentLinks
 from scripts.stripe_sim.resources.payment_methods import PaymentMethods, Sources
 from scripts.stripe_sim.resources.payments import Payments
 from scripts.stripe_sim.resources.pending_updates import PendingUpdates
@@ -182,6 +183,7 @@ class Api:
         self.invoicing = make(Invoicing)
         self.lines = make(Lines)
         self.payment_intents = make(PaymentIntents)
+        self.payment_links = make(PaymentLinks)
         self.payment_methods = make(PaymentMethods)
         self.payments = make(Payments)
         self.pending_updates = make(PendingUpdates)

@@ -1,7 +1,7 @@
 """Builders of complete Stripe objects in the current API version. Times are epoch seconds, amounts minor units."""
 
 from scripts.stripe_sim.objects.catalog import plan, price, product
-from scripts.stripe_sim.objects.checkout import checkout_item, checkout_session, customer_details
+from scripts.stripe_sim.objects.checkout import checkout_item, checkout_session, customer_details, payment_link
 from scripts.stripe_sim.objects.credit_notes import credit_note, credit_note_line
 from scripts.stripe_sim.objects.customers import (
     address,
@@ -56,6 +56,7 @@ __all__ = [
     "page",
     "paused",
     "payment_intent",
+    "payment_link",
     "payment_method",
     "phase",
     "phase_item",

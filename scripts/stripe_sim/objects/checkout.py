@@ -122,3 +122,43 @@ def customer_details(customer: dict[str, Any] | None, email: str | None, name: s
         "tax_exempt": owner.get("tax_exempt", "none"),
         "tax_ids": [],
     }
+
+
+def payment_link(id: str, *, currency: str, subscribes: bool, url: str) -> dict[str, Any]:
+    """An address at which anybody can buy; each visit begins a checkout session."""
+    return {
+        "id": id,
+        "object": "payment_link",
+        "active": True,
+        "after_completion": {"hosted_confirmation": {"custom_message": None}, "type": "hosted_confirmation"},
+        "allow_promotion_codes": False,
+        "application": None,
+        "application_fee_amount": None,
+        "application_fee_percent": None,
+        "automatic_tax": {"enabled": False, "liability": None},
+        "billing_address_collection": "auto",
+        "consent_collection": None,
+        "currency": currency,
+        "custom_fields": [],
+        "custom_text": dict.fromkeys(
+            ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance"),
+        ),
+        "customer_creation": "always" if subscribes else "if_required",
+        "inactive_message": None,
+        "invoice_creation": None,
+        "livemode": False,
+        "metadata": {},
+        "on_behalf_of": None,
+        "payment_intent_data": None,
+        "payment_method_collection": "always" if subscribes else "if_required",
+        "payment_method_types": None,
+        "phone_number_collection": {"enabled": False},
+        "restrictions": None,
+        "shipping_address_collection": None,
+        "shipping_options": [],
+        "submit_type": "subscribe" if subscribes else "auto",
+        "subscription_data": None,
+        "tax_id_collection": {"enabled": False, "required": "never"},
+        "transfer_data": None,
+        "url": url,
+    }

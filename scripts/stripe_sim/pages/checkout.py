@@ -30,6 +30,8 @@ class CheckoutPage:
         return [
             Route("/checkout/{id}", told(self._show), methods=["GET"]),
             Route("/checkout/{id}", told(self._submit), methods=["POST"]),
+            Route("/pay/{id}", told(self._follow_link), methods=["GET"]),
+            Route("/thanks", self._thank, methods=["GET"]),
         ]
 
     async def _show(self, request: Request) -> Response:
@@ -47,6 +49,13 @@ class CheckoutPage:
             except Refused as refused:
                 return self._page(session, str(refused), 402 if isinstance(refused, CardError) else 400)
             return self._next(session, given)
+
+    async def _follow_link(self, request: Request) -> Response:
+        with self._account.visited("payment_link", request.path_params["id"]) as link:
+            return to(self._account.api.payment_links.visit(link)["url"])
+
+    async def _thank(self, request: Request) -> Response:
+        return page("message", title="Thank you", text="The payment went through.")
 
     def _choose(self, session: Json, given: Tree) -> None:
         sessions = self._account.api.checkout_sessions
