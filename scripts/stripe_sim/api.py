@@ -77,7 +77,7 @@ class Api:
         self._make_parts()
         parts = [part for part in vars(self).values() if isinstance(part, Part)]
         self._resources = {part.kind: part for part in parts if isinstance(part, Resource)}
-        self._routes = [route for part in parts for route in _routes_of(part)]
+        self.routes = [route for part in parts for route in _routes_of(part)]
         self._expanding = Expanding(ledger.lookup, self._shown_when_asked())
         ledger.due_of = self._due
         ledger.rank_of = {kind: resource.rank for kind, resource in self._resources.items()}
@@ -108,7 +108,7 @@ class Api:
     def _route(self, method: str, path: str) -> tuple[Route, tuple[str, ...]]:
         found = [
             (route, match.groups())
-            for route in self._routes
+            for route in self.routes
             if route.operation.method == method and (match := route.operation.pattern.fullmatch(path))
         ]
         if found:  # of `/invoices/{id}` and `/invoices/create_preview` the one with fewer ids

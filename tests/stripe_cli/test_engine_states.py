@@ -39,6 +39,7 @@ class Engine:
         self.stripe_url, self.stripe_key = known["url"], known["secret_key"]
         key = (data / "admin_key").read_text().strip()
         self.http = httpx.Client(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=20)
+        stripe.enable_telemetry = False  # else it writes into the home directory
         self._stripe_http = stripe.HTTPXClient(allow_sync_methods=True)
         self.stripe = stripe.StripeClient(
             self.stripe_key, base_addresses={"api": self.stripe_url}, http_client=self._stripe_http

@@ -14,10 +14,10 @@ from scripts.stripe_sim.parameters import Given
 from scripts.stripe_sim.resources.resource import Resource, answers, copy_fields
 
 _FIELDS = "description metadata receipt_email statement_descriptor statement_descriptor_suffix transfer_group"
-_CONFIRMING = (
-    "error_on_requires_action mandate_data off_session payment_method payment_method_data return_url setup_future_usage"
-    " shipping use_stripe_sdk payment_method_options allowed_payment_method_types"
+_METHOD = (
+    "allowed_payment_method_types payment_method payment_method_data payment_method_options setup_future_usage shipping"
 )
+_CONFIRMING = f"{_METHOD} error_on_requires_action mandate_data off_session return_url use_stripe_sdk"
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 
@@ -43,7 +43,7 @@ class PaymentIntents(Resource):
             self._confirm(intent, given)
         return intent
 
-    @answers("payment_intents.update", accepts=f"{_FIELDS} {_CONFIRMING} amount customer")
+    @answers("payment_intents.update", accepts=f"{_FIELDS} {_METHOD} amount customer")
     def update(self, id: str, given: Given) -> Json:
         intent = self._open(id)
         method = self._method(given)

@@ -11,7 +11,7 @@ from scripts.stripe_sim.ledger import Json
 from scripts.stripe_sim.parameters import Given
 from scripts.stripe_sim.resources.resource import Resource, answers, copy_fields
 
-_ACCEPTED = "active business_profile default_return_url features metadata name"
+_ACCEPTED = "business_profile default_return_url features metadata name"
 
 
 class PortalConfigurations(Resource):
@@ -21,7 +21,7 @@ class PortalConfigurations(Resource):
     def create(self, given: Given) -> Json:
         return self._add(given, is_default=False)
 
-    @answers("billing_portal.configurations.update", accepts=_ACCEPTED)
+    @answers("billing_portal.configurations.update", accepts=f"{_ACCEPTED} active")
     def update(self, id: str, given: Given) -> Json:
         with self.ledger.changing(self.get(id), "billing_portal.configuration.updated") as configuration:
             self._take_over(configuration, given)

@@ -9,7 +9,7 @@ from scripts.stripe_sim.parameters import Given
 from scripts.stripe_sim.resources.resource import Resource, answers
 
 _ITEM = ("price", "price_data", "plan", "quantity", "metadata", "tax_rates", "discounts")
-_ACCEPTED = " ".join((*_ITEM, "off_session", "payment_behavior", "proration_behavior", "proration_date"))
+_ACCEPTED = " ".join((*_ITEM, "payment_behavior", "proration_behavior", "proration_date"))
 
 
 class SubscriptionItems(Resource):
