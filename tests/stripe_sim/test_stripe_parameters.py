@@ -97,7 +97,7 @@ def test_values_get_the_types_that_stripe_declares() -> None:
 def test_what_stripe_has_and_the_stand_in_has_not_is_refused_and_never_ignored(account: StripeAccount) -> None:
     with pytest.raises(NotSimulated, match="`on_behalf_of`"):
         account.post("invoices", {"customer": "cus_1", "on_behalf_of": "acct_1"})
-    with pytest.raises(NotSimulated, match="`recurring.meter`"):
+    with pytest.raises(NotSimulated, match=r"`recurring\.meter`"):
         account.post("prices", {"currency": "usd", "recurring": {"interval": "month", "meter": "m"}})
     with pytest.raises(NotSimulated, match="GET /v1/payouts"):
         account.ask("payouts")

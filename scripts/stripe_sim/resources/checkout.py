@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 from scripts.stripe_sim import objects
 from scripts.stripe_sim.agenda import Due
@@ -30,11 +30,14 @@ _PAYMENT = (
 )
 
 
-class ConfirmPageParams(TypedDict):
+class _Pays(TypedDict):
+    payment_method: str
+
+
+class ConfirmPageParams(_Pays, total=False):
     """What the page sends when somebody pays; the official command line does so too."""
 
-    payment_method: str
-    expected_amount: NotRequired[int]
+    expected_amount: int
 
 
 class CheckoutSessions(Resource):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 from scripts.stripe_sim import objects
 from scripts.stripe_sim.errors import NotThere, Refused
@@ -22,12 +22,12 @@ def _is_of(event: Json, type: str) -> bool:
     return kind.startswith(type[:-1]) if type.endswith("*") else kind == type
 
 
-class RetryParams(TypedDict):
+class RetryParams(TypedDict, total=False):
     """What the official command line's `stripe events resend` sends."""
 
-    webhook_endpoint: NotRequired[str]
-    account: NotRequired[str]
-    for_stripecli: NotRequired[bool]
+    webhook_endpoint: str
+    account: str
+    for_stripecli: bool
 
 
 class Events(Resource):
