@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import stripe
 
 from scripts.stripe_sim import Emitted, StripeAccount
+from scripts.stripe_sim.server import serving
 from tests.stripe_sim.expected import NOON, PRICE
 
 
@@ -16,6 +18,22 @@ def account() -> StripeAccount:
     account = StripeAccount(seed=7, now=NOON)
     account.price(PRICE, amount=2900, lookup_key="coditect-pro-monthly")
     return account
+
+
+@pytest.fixture
+def url(account: StripeAccount) -> Iterator[str]:
+    """Where the account is served."""
+    with serving(account) as url:
+        yield url
+
+
+@pytest.fixture
+def client(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[stripe.StripeClient]:
+    """The real client, which retries nothing by itself."""
+    monkeypatch.setattr(stripe, "enable_telemetry", False)
+    http = stripe.RequestsClient()
+    yield stripe.StripeClient("sk_test_1", base_addresses={"api": url}, http_client=http)
+    http.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,23 +15,8 @@ import pytest
 import stripe
 
 from scripts.stripe_sim import Emitted, StripeAccount
-from scripts.stripe_sim.server import serving
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def url(account: StripeAccount) -> Iterator[str]:
-    with serving(account) as url:
-        yield url
-
-
-@pytest.fixture
-def client(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[stripe.StripeClient]:
-    monkeypatch.setattr(stripe, "enable_telemetry", False)
-    http = stripe.HTTPXClient(allow_sync_methods=True)
-    yield stripe.StripeClient("sk_test_1", base_addresses={"api": url}, http_client=http)
-    http.close()
 
 
 def test_each_kind_of_object_is_answered_as_it_is_now(
