@@ -11,6 +11,7 @@ import stripe
 from scripts.stripe_sim import Emitted, StripeAccount
 from scripts.stripe_sim.server import serving
 from tests.stripe_sim.expected import NOON, PRICE
+from tests.stripe_sim.shop import Shop
 
 
 @pytest.fixture
@@ -18,6 +19,11 @@ def account() -> StripeAccount:
     account = StripeAccount(seed=7, now=NOON)
     account.price(PRICE, amount=2900, lookup_key="coditect-pro-monthly")
     return account
+
+
+@pytest.fixture
+def shop(account: StripeAccount) -> Shop:
+    return Shop(account)
 
 
 @pytest.fixture
