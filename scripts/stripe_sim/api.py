@@ -145,10 +145,7 @@ class Api:
 
         return {
             ("charge", "refunds"): listed("refund", "charge", "/v1/charges/{}/refunds"),
-            ("checkout.session", "line_items"): lambda session: page(
-                deepcopy(self.checkout_sessions.shown_items(session)),
-                f"/v1/checkout/sessions/{session['id']}/line_items",
-            ),
+            ("checkout.session", "line_items"): self._line_items,
             ("customer", "cash_balance"): lambda customer: self.cash.retrieve(customer["id"], {}),
             ("customer", "sources"): listed("card", "customer", "/v1/customers/{}/sources"),
             ("customer", "subscriptions"): listed("subscription", "customer", "/v1/customers/{}/subscriptions"),
@@ -156,6 +153,10 @@ class Api:
             ("invoice", "confirmation_secret"): self._confirmation_secret,
             ("invoice", "payments"): listed("invoice_payment", "invoice", "/v1/invoice_payments?invoice={}"),
         }
+
+    def _line_items(self, session: Json) -> Json:
+        items = self.checkout_sessions.shown_items(self.ledger.get("checkout.session", session["id"]))
+        return page(deepcopy(items), f"/v1/checkout/sessions/{session['id']}/line_items")
 
     def _confirmation_secret(self, invoice: Json) -> Json | None:
         payment = self.invoicing.payment_of(invoice)
