@@ -128,6 +128,7 @@ class Control:
                     "done": each.done,
                     "given_up": each.given_up,
                     "attempts": [attempt.status for attempt in each.attempts],
+                    "milliseconds": [round(attempt.took * 1000, 1) for attempt in each.attempts],
                 }
                 for each in self._account.api.outbox.recent
             ]

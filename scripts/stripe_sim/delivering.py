@@ -87,12 +87,13 @@ class Delivering:
         return delivery.due > now
 
     async def _deliver(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
-        event = delivery.event["type"]
+        event, began = delivery.event["type"], time.monotonic()
         status = await self._post(client, delivery)
+        took = time.monotonic() - began
         if status.startswith("2") and self._faults.strike("duplicate", event=event):
             status = await self._post(client, delivery)
         done = self._api.outbox.delivered if status.startswith("2") else self._api.outbox.failed
-        done(delivery, time.monotonic(), status)
+        done(delivery, time.monotonic(), status, took)
 
     async def _post(self, client: httpx.AsyncClient, delivery: Delivery) -> str:
         """The status that the endpoint answers, or what kept it from answering."""

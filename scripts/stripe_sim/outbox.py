@@ -16,10 +16,11 @@ REMEMBERED = 1000
 
 @dataclass
 class Attempt:
-    """`status` is the answer's, or what went wrong."""
+    """`status` is the answer's, or what went wrong; `took` is in seconds."""
 
     at: float
     status: str
+    took: float = 0.0
 
 
 @dataclass
@@ -55,13 +56,13 @@ class Outbox:
         """What can be tried now, the oldest first."""
         return [each for each in self._open if each.due <= now]
 
-    def delivered(self, delivery: Delivery, at: float, status: str) -> None:
-        delivery.attempts.append(Attempt(at, status))
+    def delivered(self, delivery: Delivery, at: float, status: str, took: float = 0.0) -> None:
+        delivery.attempts.append(Attempt(at, status, took))
         delivery.done = True
         self._close(delivery)
 
-    def failed(self, delivery: Delivery, at: float, status: str) -> None:
-        delivery.attempts.append(Attempt(at, status))
+    def failed(self, delivery: Delivery, at: float, status: str, took: float = 0.0) -> None:
+        delivery.attempts.append(Attempt(at, status, took))
         delivery.due = at + delivery.pause
         if at - delivery.attempts[0].at > GIVE_UP_AFTER:
             delivery.given_up = True
