@@ -37,11 +37,11 @@ _METHODS = ["GET", "POST", "DELETE"]
 class StandIn:
     """An account as a server. With a `clock` its time is that clock's; without one somebody else moves it."""
 
-    def __init__(self, account: Account, *, clock: Clock | None = None, seed: int = 1) -> None:
+    def __init__(self, account: Account, *, clock: Clock | None = None, faults: Faults | None = None) -> None:
         self._account = account
         self._clock = clock
         self._answering = AnsweringRequests(account.api)
-        self.faults = Faults(seed)
+        self.faults = faults or Faults()
         self.delivering = Delivering(account.api, self.faults)
         self._control = Control(
             account, self.faults, self.delivering, catch_up=self._catch_up, moves_clock=clock is None
@@ -151,11 +151,11 @@ class _Protocol(HttpToolsProtocol):
 
 def run(account: Account, listening: socket.socket, *, clock: Clock | None = None, seed: int = 1) -> None:
     """Serve until SIGINT or SIGTERM; `account.api.url` is where the pages are."""
-    _server(account, clock, seed).run(sockets=[listening])
+    _server(account, clock, Faults(seed)).run(sockets=[listening])
 
 
-def _server(account: Account, clock: Clock | None, seed: int = 1) -> uvicorn.Server:
-    app = StandIn(account, clock=clock, seed=seed).app
+def _server(account: Account, clock: Clock | None, faults: Faults | None) -> uvicorn.Server:
+    app = StandIn(account, clock=clock, faults=faults).app
     config = uvicorn.Config(
         app,
         http=_Protocol,
@@ -170,14 +170,17 @@ def _server(account: Account, clock: Clock | None, seed: int = 1) -> uvicorn.Ser
 
 
 @contextmanager
-def serving(account: Account, *, port: int = 0, clock: Clock | None = None) -> Iterator[str]:
+def serving(
+    account: Account, *, port: int = 0, clock: Clock | None = None, faults: Faults | None = None
+) -> Iterator[str]:
     """Serve an account of this process on loopback while the block runs; gives the base URL.
 
-    `stripe.StripeClient("sk_test_…", base_addresses={"api": url})` talks to it.
+    `stripe.StripeClient("sk_test_…", base_addresses={"api": url})` talks to it. `faults` can be added to and cleared
+    meanwhile.
     """
     with listening(port) as one:
         url = account.api.url = f"http://127.0.0.1:{one.getsockname()[1]}"
-        server = _server(account, clock)
+        server = _server(account, clock, faults)
         thread = Thread(target=server.run, kwargs={"sockets": [one]}, name="stripe-sim")
         thread.start()
         try:
