@@ -142,13 +142,14 @@ class CreditNotes(Resource):
                 param="amount",
             )
         customer = self.ledger.get("customer", invoice["customer"])
+        charge = self._charge_of(invoice) if refund else {}
         if credit:
             entry = self.api.balances.change(
                 customer, -credit, "credit_note", credit_note=note["id"], invoice=invoice["id"]
             )
             note["customer_balance_transaction"] = entry["id"]
         if refund:
-            made = self.api.refunds.make(self._charge_of(invoice), refund, {})
+            made = self.api.refunds.make(charge, refund, {})
             note["refunds"] = [
                 {"amount_refunded": refund, "payment_record_refund": None, "refund": made["id"], "type": "refund"}
             ]

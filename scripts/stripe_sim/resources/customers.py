@@ -31,6 +31,12 @@ class Customers(Resource):
         if clock := given.get("test_clock"):
             self.api.test_clocks.get(clock, "test_clock")
         method = self.api.payment_methods.resolve(given["payment_method"]) if given.get("payment_method") else None
+        if method:
+            self.api.payment_methods.refuse_unattachable(method, "payment_method")
+        if source := given.get("source"):
+            self.api.sources.refuse_declined(source)
+        if coupon := given.get("coupon"):
+            self.api.coupons.get(coupon, "coupon")
         customer = self.make(given)
         if method:
             self.api.payment_methods.belong(method, customer, "payment_method")

@@ -61,9 +61,12 @@ class Coupons(Resource):
         """The coupon, also when it was deleted since."""
         return self.ledger.hidden[id].get("terms") or self.ledger.get("coupon", id)
 
-    def redeem(self, coupon: Json) -> None:
+    def refuse_expired(self, coupon: Json) -> None:
         if not coupon["valid"]:
             raise Refused(f"Coupon expired: {coupon['id']}", code="coupon_expired", param="coupon")
+
+    def redeem(self, coupon: Json) -> None:
+        self.refuse_expired(coupon)
         with self.ledger.changing(coupon, "coupon.updated"):
             coupon["times_redeemed"] += 1
             coupon["valid"] = coupon["max_redemptions"] in (None, 0) or (
@@ -130,7 +133,7 @@ class PromotionCodes(Resource):
                 return each
         raise Refused(f"This promotion code is invalid: {code}", code="resource_missing", param="promotion_code")
 
-    def redeem(self, promotion: Json, customer: str | None) -> None:
+    def refuse_unusable(self, promotion: Json, customer: str | None) -> None:
         """Raises Refused for a code that is over, somebody else's, or for first purchases only."""
         bought = customer and [each for each in self.ledger.all("invoice", customer=customer) if each["amount_paid"]]
         if not promotion["active"]:
@@ -139,6 +142,9 @@ class PromotionCodes(Resource):
             raise Refused("This promotion code cannot be redeemed by this customer.", param="promotion_code")
         if promotion["restrictions"]["first_time_transaction"] and bought:
             raise Refused("This promotion code is for a customer's first transaction.", param="promotion_code")
+
+    def redeem(self, promotion: Json, customer: str | None) -> None:
+        self.refuse_unusable(promotion, customer)
         with self.ledger.changing(promotion, "promotion_code.updated"):
             promotion["times_redeemed"] += 1
             limit = promotion["max_redemptions"]
@@ -161,6 +167,16 @@ class Discounts(Resource):
     def redeem(self, given: Sequence[Mapping[str, Any]] | str, customer: Json | None, **owner: str) -> list[str]:
         """The ids of new discounts from `[{"coupon": …}, {"promotion_code": …}]`; `{"discount": …}` stays as it is."""
         return [self._one(each, customer, owner) for each in given or () if each]  # type: ignore[arg-type]
+
+    def refuse_unusable(self, given: Sequence[Mapping[str, Any]] | str, customer: Json | None) -> None:
+        """Raises Refused for what could not be redeemed, and redeems nothing."""
+        for each in given or ():
+            if each.get("discount"):  # type: ignore[union-attr]
+                continue
+            self.api.coupons.refuse_expired(self.coupon_of(each))  # type: ignore[arg-type]
+            if code := each.get("promotion_code"):  # type: ignore[union-attr]
+                owner = customer["id"] if customer else None
+                self.api.promotion_codes.refuse_unusable(self.api.promotion_codes.get(code, "promotion_code"), owner)
 
     def coupon_of(self, given: Mapping[str, Any]) -> Json:
         """The coupon that `{"coupon": …}`, `{"promotion_code": …}` or `{"discount": …}` leads to."""

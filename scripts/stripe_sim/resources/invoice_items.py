@@ -30,8 +30,10 @@ class InvoiceItems(Resource):
         invoice = self.api.invoices.get(given["invoice"], "invoice") if "invoice" in given else None
         if invoice and invoice["status"] != "draft":
             raise Refused("This invoice is no longer editable", code="invoice_not_editable", param="invoice")
-        item = self.make(customer, given)
+        self.api.discounts.refuse_unusable(given.get("discounts", ()), customer)
+        item = self.compose(customer, given)
         self.api.customers.note_currency(customer, item["currency"])
+        self._put_down(item, customer, given)
         if invoice:
             item["invoice"] = invoice["id"]
             with self.ledger.changing(invoice, "invoice.updated"):
@@ -54,7 +56,9 @@ class InvoiceItems(Resource):
 
     def make(self, customer: Json, given: Mapping[str, Any]) -> Json:
         """An item that waits from now on."""
-        item = self.compose(customer, given)
+        return self._put_down(self.compose(customer, given), customer, given)
+
+    def _put_down(self, item: Json, customer: Json, given: Mapping[str, Any]) -> Json:
         item["discounts"] = self.api.discounts.redeem(given.get("discounts", ()), customer, invoice_item=item["id"])
         return self.ledger.add(item, "invoiceitem.created")
 

@@ -39,6 +39,8 @@ class Invoices(Resource):
         waits = given.get("pending_invoice_items_behavior", "exclude") == "include"
         waiting = self.api.invoice_items.waiting(customer["id"], given.get("subscription")) if waits else []
         currency = self._currency(given, customer, waiting)
+        self.api.tax_rates.named(given.get("default_tax_rates", ()))
+        self.api.customers.note_currency(customer, currency)
         invoice = self.api.invoicing.draft(
             customer,
             currency,
@@ -52,7 +54,6 @@ class Invoices(Resource):
         for each in waiting:
             each["invoice"] = invoice["id"]
         self._take_over(invoice, given)
-        self.api.customers.note_currency(customer, currency)
         return invoice
 
     @answers("invoices.update", accepts=_ACCEPTED)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.stripe_sim import objects
-from scripts.stripe_sim.cards import BY_NUMBER, CARDS, FINE, Behaviour, TestCard, of_iban
+from scripts.stripe_sim.cards import BY_NUMBER, CARDS, FINE, MESSAGES, Behaviour, TestCard, of_iban
 from scripts.stripe_sim.errors import CardError, NotSimulated, NotThere, Refused
 from scripts.stripe_sim.ledger import Json
 from scripts.stripe_sim.parameters import Given
@@ -89,13 +89,16 @@ class PaymentMethods(Resource):
         """Attach a payment method to a customer, unless it is there. Raises CardError when the bank declines that."""
         if method["customer"] == customer["id"]:
             return
+        self.refuse_unattachable(method, param)
+        method["customer"] = customer["id"]
+        self.ledger.emit("payment_method.attached", method)
+
+    def refuse_unattachable(self, method: Json, param: str) -> None:
         if method["customer"] is not None:
             raise Refused("The payment method you provided has already been attached to a customer.", param=param)
         behaviour = self.behaviour(method)
         if behaviour.decline and behaviour.declines_when == "attached":
             raise declined(behaviour.decline, method)
-        method["customer"] = customer["id"]
-        self.ledger.emit("payment_method.attached", method)
 
     def owned(self, id: str, customer: Json) -> Json:
         """A payment method that belongs to the customer."""
@@ -150,13 +153,18 @@ class Sources(Part):
     def retrieve(self, id: str, source: str, given: Given) -> Json:
         return self.ledger.get("card", source)
 
+    def refuse_declined(self, token: str) -> None:
+        behaviour = _card({"token": token}).behaviour
+        if behaviour.decline and behaviour.declines_when == "attached":
+            code, decline_code = behaviour.decline
+            raise CardError(MESSAGES[decline_code], code=code, decline_code=decline_code)
+
     def add(self, customer: Json, token: str) -> Json:
         """The first source of a customer becomes the default one."""
+        self.refuse_declined(token)
         card = _card({"token": token})
         source = objects.card_source(self.ledger.new_id("card"), card=card, customer=customer["id"])
         self.ledger.hidden[source["id"]]["behaviour"] = card.behaviour
-        if card.behaviour.decline and card.behaviour.declines_when == "attached":
-            raise declined(card.behaviour.decline, source)
         self.ledger.add(source, "customer.source.created")
         with self.ledger.changing(customer, "customer.updated"):
             customer["default_source"] = customer["default_source"] or source["id"]

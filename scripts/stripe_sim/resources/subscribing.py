@@ -32,12 +32,12 @@ class Subscribing(Part):
         """
         trial_end = self.trial_end(given, items)
         subscription = self.compose(customer, items, given, trial_end, status)
+        self.api.customers.note_currency(customer, subscription["currency"])
         for item in subscription["items"]["data"]:
             self.ledger.add(item)
         self.ledger.add(subscription)
         discounts = given.get("discounts") or ()
         subscription["discounts"] = self.api.discounts.redeem(discounts, customer, subscription=subscription["id"])
-        self.api.customers.note_currency(customer, subscription["currency"])
         for extra in given.get("add_invoice_items", ()):
             self.api.invoice_items.make(customer, {**extra, "subscription": subscription["id"]})
         invoice = self._first_invoice(subscription, free=trial_end is not None, prorates=_prorates(given))
@@ -46,6 +46,16 @@ class Subscribing(Part):
         self.ledger.emit("customer.subscription.created", subscription)
         self.ledger.plan(subscription)
         return subscription, invoice
+
+    def refuse_unfit(self, customer: Json, given: Mapping[str, Any]) -> None:
+        """Raises Refused for what a request names and is not there or cannot be used, before anything is done."""
+        if method := given.get("default_payment_method"):
+            self.api.payment_methods.owned(method, customer)
+        for each in (given, *(given.get("items") or ()), *given.get("add_invoice_items", ())):
+            self.api.tax_rates.named(each.get("default_tax_rates", each.get("tax_rates", ())))
+            self.api.discounts.refuse_unusable(each.get("discounts", ()), customer)
+            if each.get("price"):
+                self.api.prices.get(each["price"], "items[0][price]")
 
     def compose(
         self,

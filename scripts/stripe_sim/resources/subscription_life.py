@@ -41,16 +41,18 @@ class SubscriptionLife(Part):
         elif status != "paused":
             yield from self._due_at_period_end(subscription)
 
-    def renew(self, subscription: Json) -> Json:
+    def renew(self, subscription: Json, *, trial_ends_now: bool = False) -> Json:
         """Move to the next period and draft the invoice for it, which is finalized and collected an hour later.
 
         The invoice's own period is the one that has just ended; a line's period is the new one.
         """
         held = subscription["pause_collection"]
         drafts_only = subscription["status"] == "unpaid" or (held and held["behavior"] == "keep_as_draft")
-        item = subscription["items"]["data"][0]
-        ended = (item["current_period_start"], item["current_period_end"])
         with self.ledger.changing(subscription, "customer.subscription.updated"):
+            if trial_ends_now:
+                self._cut_trial(subscription)
+            item = subscription["items"]["data"][0]
+            ended = (item["current_period_start"], item["current_period_end"])
             self.set_period(subscription, ended[1])
             if subscription["status"] == "trialing":
                 subscription["status"] = "active"
@@ -73,7 +75,7 @@ class SubscriptionLife(Part):
             if without_method == "cancel":
                 self.end(subscription, None)
                 return
-        invoice = self.renew(subscription)
+        invoice = self.renew(subscription, trial_ends_now=at_once)
         if at_once:
             self.api.collection.advance(invoice)
 
@@ -124,6 +126,12 @@ class SubscriptionLife(Part):
     def invoices_of(self, subscription: Json) -> list[Json]:
         of_customer = self.ledger.all("invoice", customer=subscription["customer"])
         return [each for each in of_customer if self.api.invoicing.subscription_of(each) is subscription]
+
+    def _cut_trial(self, subscription: Json) -> None:
+        """The trial's end, and what periods are counted from, is now."""
+        subscription["trial_end"] = subscription["billing_cycle_anchor"] = self.ledger.at
+        for item in subscription["items"]["data"]:
+            item["current_period_end"] = self.ledger.at
 
     def _due_at_period_end(self, subscription: Json) -> Iterator[Due]:
         item = subscription["items"]["data"][0]

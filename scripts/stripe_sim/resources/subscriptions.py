@@ -64,6 +64,7 @@ class Subscriptions(Resource):
         if not items:
             raise Refused("Missing required param: items.", code="parameter_missing", param="items")
         self._refuse_taxes(given)
+        self.api.subscribing.refuse_unfit(customer, given)
         starts_unpaid = self.api.subscription_payment.first_fails(customer, items, given)
         subscription, invoice = self.api.subscribing.begin(
             customer, items, given, status="incomplete" if starts_unpaid else None
@@ -86,6 +87,7 @@ class Subscriptions(Resource):
         if subscription["status"] in ENDED:
             return self._note_on_ended(subscription, given)
         self._refuse_taxes(given)
+        self.api.subscribing.refuse_unfit(self.ledger.get("customer", subscription["customer"]), given)
         at = given.get("proration_date", self.ledger.at)
         change = self.api.subscription_changes.plan(
             subscription,
@@ -99,7 +101,7 @@ class Subscriptions(Resource):
             return subscription
         self._carry_out(subscription, change, given)
         if given.get("trial_end") == "now" and subscription["status"] == "trialing":
-            self._end_trial_now(subscription)
+            self.api.subscription_life.end_trial(subscription, at_once=True)
         return subscription
 
     @answers("subscriptions.cancel", accepts="cancellation_details invoice_now prorate")
@@ -219,13 +221,6 @@ class Subscriptions(Resource):
         subscription["trial_start"] = subscription["trial_start"] or self.ledger.at
         for item in subscription["items"]["data"]:
             item["current_period_start"], item["current_period_end"] = self.ledger.at, end
-
-    def _end_trial_now(self, subscription: Json) -> None:
-        now = self.ledger.at
-        subscription.update(trial_end=now, billing_cycle_anchor=now)
-        for item in subscription["items"]["data"]:
-            item["current_period_end"] = now
-        self.api.subscription_life.end_trial(subscription, at_once=True)
 
     def _bill_what_waits(self, subscription: Json) -> None:
         now = self.ledger.at
