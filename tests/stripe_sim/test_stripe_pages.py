@@ -99,6 +99,14 @@ def test_a_trial_is_offered_for_nothing_today(web: httpx.Client, shop: Shop) -> 
     assert shop.ask(f"checkout/sessions/{session['id']}")["payment_status"] == "no_payment_required"
 
 
+def test_a_tax_number_is_asked_for_and_stands_on_the_invoice(web: httpx.Client, shop: Shop) -> None:
+    session = session_of(shop, tax_id_collection={"enabled": True})
+    assert "European tax number" in web.get(address_of(session)).text
+    buy(web, session, vat="DE123456789")
+    (invoice,) = shop.ask("invoices")["data"]
+    assert invoice["customer_tax_ids"] == [{"type": "eu_vat", "value": "DE123456789"}]
+
+
 def test_one_payment_without_subscription_may_have_an_invoice(web: httpx.Client, shop: Shop) -> None:
     once = shop.price(4200, None)
     offer = {"mode": "payment", "line_items": [{"price": once, "quantity": 1}], "success_url": THANKS}

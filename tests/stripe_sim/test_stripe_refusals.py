@@ -35,6 +35,8 @@ def state_of(shop: Shop) -> Any:
         ("subscriptions", {"items": [{"price": PRICE, "quantity": -1}]}),
         ("subscriptions", {"items": [{"price": PRICE}], "automatic_tax": {"enabled": True}}),
         ("subscriptions", {"items": [{"price": PRICE}], "trial_end": 1}),
+        ("subscriptions", {"items": [{"price": PRICE}], "currency": "eur"}),
+        ("subscriptions", {"items": [{"price": PRICE}], "billing_mode": {"type": "classic"}}),
         ("subscriptions", {"items": [{"price": PRICE}], "billing_cycle_anchor": 4_000_000_000}),
         ("subscriptions", {"items": [{"price": PRICE}], "add_invoice_items": [{"price": "price_none"}]}),
         ("subscriptions/SUB", {"items": [{"id": "si_none", "quantity": 2}]}),

@@ -185,6 +185,21 @@ def test_a_schedule_can_begin_later_and_end_the_subscription(shop: Shop) -> None
     assert shop.ask(f"subscription_schedules/{schedule['id']}")["status"] == "completed"
 
 
+def test_a_phase_sets_more_than_the_items(shop: Shop) -> None:
+    made = shop.subscribe(shop.customer())
+    vat = shop.post("tax_rates", {"display_name": "VAT", "inclusive": False, "percentage": 10})
+    schedule = shop.post("subscription_schedules", {"from_subscription": made["id"]})
+    (now,) = schedule["phases"]
+    items = [{"price": PRICE, "quantity": 1}]
+    later = {"items": items, "default_tax_rates": [vat["id"]], "metadata": {"phase": "2"}, "description": "Later"}
+    phases = [{"items": items, "start_date": now["start_date"], "end_date": now["end_date"]}, later]
+    shop.post(f"subscription_schedules/{schedule['id']}", {"phases": phases})
+    shop.account.advance(timedelta(days=29))
+    changed = shop.ask(f"subscriptions/{made['id']}", {"expand": ["latest_invoice"]})
+    assert (changed["metadata"], changed["description"]) == ({"phase": "2"}, "Later")
+    assert changed["latest_invoice"]["total"] == 3190
+
+
 def test_a_trial_can_be_ended_at_once_and_made_longer(shop: Shop) -> None:
     made = shop.subscribe(shop.customer(), trial_period_days=14)
     longer = shop.update(made, trial_end=epoch(2026, 3, 1))

@@ -73,6 +73,7 @@ def checkout_session(id: str, *, at: int, mode: str, currency: str | None, url: 
         "status": "open",
         "submit_type": None,
         "subscription": None,
+        "tax_id_collection": {"enabled": False, "required": "never"},
         "success_url": None,
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted_page",

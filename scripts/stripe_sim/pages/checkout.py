@@ -70,8 +70,8 @@ class CheckoutPage:
         if not session["customer"] and not email:
             raise Refused("An e-mail address is needed.")
         method = chosen_card(self._account, card)
-        name = given.get("name") or None
-        self._account.api.completion.pay(session, method, email=email, name=name)
+        name, vat = given.get("name") or None, given.get("vat") or None
+        self._account.api.completion.pay(session, method, email=email, name=name, vat=vat)
 
     def _next(self, session: Json, given: Tree) -> Response:
         if given.get("do") == "update":

@@ -57,6 +57,9 @@ class CheckoutSessions(Resource):
         mode = given.get("mode", "payment")
         if mode == "setup" or given.get("ui_mode", "hosted_page") != "hosted_page":
             raise NotSimulated("this kind of checkout session (modes payment and subscription on a hosted page)")
+        for name in ("automatic_tax", "phone_number_collection"):
+            if given.get(name, {}).get("enabled"):
+                raise NotSimulated(f"`{name}` in a checkout session")
         either(given, "customer", "customer_email")
         either(given, "discounts", "allow_promotion_codes")
         require(given, "success_url")
@@ -152,6 +155,8 @@ class CheckoutSessions(Resource):
         )
         copy_fields(session, given, _FIELDS)
         session["payment_method_types"] = session["allowed_payment_method_types"]
+        if "tax_id_collection" in given:
+            session["tax_id_collection"] = {"enabled": given["tax_id_collection"]["enabled"], "required": "never"}
         session["expires_at"] = given.get("expires_at", session["expires_at"])
         if "customer" in given:
             customer = self.api.customers.get(given["customer"], "customer")

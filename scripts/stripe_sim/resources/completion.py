@@ -25,8 +25,17 @@ class Completion(Part):
             "in_quote", customer, currency, drafted, reason="manual", period=(now, now), discounts=discounts
         )
 
-    def pay(self, session: Json, method: Json, *, email: str | None = None, name: str | None = None) -> None:
-        """Raises CardError when the bank declines; the session stays open. It also does while the owner is asked."""
+    def pay(
+        self,
+        session: Json,
+        method: Json,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        vat: str | None = None,
+    ) -> None:
+        """`vat` is a European tax number, where the session asks for it. Raises CardError when the bank declines; the
+        session stays open. It also does while the owner is asked."""
         due = self._due(session)
         fails = due > 0 and self.api.payments.outcome(method) == "declined"
         if fails:
@@ -36,7 +45,10 @@ class Completion(Part):
         hidden.update(buyer=customer["id"] if customer else None, method=method["id"])
         if customer:
             self.api.payment_methods.belong(method, customer, "payment_method")
+        if customer and vat:
+            self.api.tax_ids.make(customer, {"type": "eu_vat", "value": vat})
         session["customer_details"] = objects.customer_details(customer, email, name)
+        session["customer_details"]["tax_ids"] = [{"type": "eu_vat", "value": vat}] if vat else []
         if due == 0:
             self._finish(session, None)
             return

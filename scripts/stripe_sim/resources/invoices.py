@@ -85,7 +85,7 @@ class Invoices(Resource):
                 invoice["next_payment_attempt"] = self.ledger.at + 3600
         return invoice
 
-    @answers("invoices.pay", accepts="forgive mandate off_session paid_out_of_band payment_method source")
+    @answers("invoices.pay", accepts="off_session paid_out_of_band payment_method source")
     def pay(self, id: str, given: Given) -> Json:
         """Raises CardError when the payment is declined, or wants its owner."""
         invoice = self._in_status(id, "draft", "open", "uncollectible")

@@ -17,7 +17,7 @@ _FIELDS = "description metadata receipt_email statement_descriptor statement_des
 _METHOD = (
     "allowed_payment_method_types payment_method payment_method_data payment_method_options setup_future_usage shipping"
 )
-_CONFIRMING = f"{_METHOD} error_on_requires_action mandate_data off_session return_url use_stripe_sdk"
+_CONFIRMING = f"{_METHOD} error_on_requires_action mandate_data off_session return_url"
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 

@@ -69,13 +69,6 @@ class Refunds(Resource):
             copy_fields(refund, given, "metadata")
         return refund
 
-    @answers("refunds.cancel")
-    def cancel(self, id: str, given: Given) -> Json:
-        refund = self.get(id)
-        if refund["status"] != "requires_action":
-            raise Refused("Only refunds that require action can be canceled.")
-        return refund
-
     def due(self, thing: Json) -> Iterator[Due]:
         decided_at = self.ledger.hidden[thing["id"]].get("decided_at")
         if decided_at:

@@ -178,9 +178,9 @@ class Schedules(Resource):
         """The first phase makes the subscription."""
         phase = schedule["phases"][0]
         customer = self.ledger.get("customer", schedule["customer"])
-        given = {name: phase[name] for name in ("metadata", "description", "trial_end") if phase[name]}
-        if method := phase["default_payment_method"] or schedule["default_settings"]["default_payment_method"]:
-            given["default_payment_method"] = method
+        defaults = schedule["default_settings"]
+        given = {name: defaults[name] for name in ("collection_method", "default_payment_method") if defaults[name]}
+        given |= _settings(phase)
         items = [{"price": item["price"], "quantity": item["quantity"]} for item in phase["items"]]
         subscription, invoice = self.api.subscribing.begin(customer, items, given)
         with self.ledger.changing(schedule, "subscription_schedule.updated"):
@@ -204,9 +204,9 @@ class Schedules(Resource):
             return
         schedule["current_phase"] = _bounds(phase)
         subscription = self.ledger.get("subscription", schedule["subscription"])
-        settings = {name: phase[name] for name in ("metadata", "description") if phase[name]}
-        if phase["discounts"]:
-            settings["discounts"] = [{name: id for name, id in each.items() if id} for each in phase["discounts"]]
+        settings = _settings(phase)
+        if phase["billing_cycle_anchor"] == "phase_start":
+            settings["billing_cycle_anchor"] = {"type": "now"}
         change = {"items": self._as_change(subscription, phase), **settings}
         if change["items"] or settings:
             change["proration_behavior"] = behavior or phase["proration_behavior"]
@@ -261,6 +261,17 @@ class Schedules(Resource):
     @staticmethod
     def _phase_at(schedule: Json, moment: int) -> Json | None:
         return next((each for each in schedule["phases"] if each["start_date"] <= moment < each["end_date"]), None)
+
+
+def _settings(phase: Json) -> Json:
+    """What a phase says of its subscription besides the items, as parameters."""
+    plain = ("collection_method", "default_payment_method", "description", "metadata", "trial_end")
+    settings = {name: phase[name] for name in plain if phase[name]}
+    if phase["default_tax_rates"]:
+        settings["default_tax_rates"] = [rate["id"] for rate in phase["default_tax_rates"]]
+    if phase["discounts"]:
+        settings["discounts"] = [{name: id for name, id in each.items() if id} for each in phase["discounts"]]
+    return settings
 
 
 def _bounds(phase: Json) -> Json:

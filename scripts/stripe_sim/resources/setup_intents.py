@@ -9,7 +9,7 @@ from scripts.stripe_sim.parameters import Given
 from scripts.stripe_sim.resources.payment_methods import declined
 from scripts.stripe_sim.resources.resource import Resource, answers, copy_fields
 
-_CONFIRMING = "allowed_payment_method_types mandate_data payment_method payment_method_data return_url use_stripe_sdk"
+_CONFIRMING = "allowed_payment_method_types mandate_data payment_method payment_method_data return_url"
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 

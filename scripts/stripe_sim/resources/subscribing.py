@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scripts.stripe_sim import objects
-from scripts.stripe_sim.errors import Refused
+from scripts.stripe_sim.errors import NotSimulated, Refused
 from scripts.stripe_sim.ledger import Json
 from scripts.stripe_sim.periods import later
 from scripts.stripe_sim.resources.resource import Part, copy_fields
@@ -49,13 +49,16 @@ class Subscribing(Part):
 
     def refuse_unfit(self, customer: Json, given: Mapping[str, Any]) -> None:
         """Raises Refused for what a request names and is not there or cannot be used, before anything is done."""
+        if given.get("billing_mode", {}).get("type") == "classic":
+            raise NotSimulated("the billing mode `classic`")
         if method := given.get("default_payment_method"):
             self.api.payment_methods.owned(method, customer)
         for each in (given, *(given.get("items") or ()), *given.get("add_invoice_items", ())):
             self.api.tax_rates.named(each.get("default_tax_rates", each.get("tax_rates", ())))
             self.api.discounts.refuse_unusable(each.get("discounts", ()), customer)
-            if each.get("price"):
-                self.api.prices.get(each["price"], "items[0][price]")
+            price = self.api.prices.get(each["price"], "items[0][price]") if each.get("price") else None
+            if price and given.get("currency", price["currency"]).lower() != price["currency"]:
+                raise Refused("The price specified only supports another currency.", param="currency")
 
     def compose(
         self,
@@ -90,7 +93,10 @@ class Subscribing(Part):
     def take_over(self, subscription: Json, given: Mapping[str, Any]) -> None:
         """Settings that are given at the beginning or later."""
         copy_fields(subscription, given, SETTINGS)
-        copy_fields(subscription["payment_settings"], given.get("payment_settings", {}), "save_default_payment_method")
+        payment_settings = given.get("payment_settings", {})
+        copy_fields(
+            subscription["payment_settings"], payment_settings, "payment_method_types save_default_payment_method"
+        )
         copy_fields(
             subscription["invoice_settings"], given.get("invoice_settings", {}), "custom_fields description footer"
         )
