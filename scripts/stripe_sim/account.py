@@ -70,9 +70,9 @@ class Account(Ledger):
         given = {name: value for name, value in (parameters or {}).items() if value is not None}
         return self.api.perform("POST", f"/v1/{path}", given)
 
-    def drop(self, path: str) -> Json:
+    def drop(self, path: str, parameters: Mapping[str, Any] | None = None) -> Json:
         """`DELETE /v1/<path>`."""
-        return self.api.perform("DELETE", f"/v1/{path}", {})
+        return self.api.perform("DELETE", f"/v1/{path}", parameters or {})
 
     def register_webhook(self, url: str, secret: str | None = None) -> Json:
         """An endpoint that is told everything, in the current API version; the answer shows its secret."""

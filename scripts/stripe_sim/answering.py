@@ -94,12 +94,25 @@ class AnsweringRequests:
     def _keep(self, request: Request, request_id: str, status: int, body: Json) -> None:
         if request.idempotency_key and request.method == "POST":
             kept = _Kept(_asked(request), request_id, status, body, self._api.ledger.at)
+            self._forget_old()
+            self._kept.pop(request.idempotency_key, None)
             self._kept[request.idempotency_key] = kept
+
+    def _forget_old(self) -> None:
+        """Keys are in the order in which they were kept."""
+        while self._kept:
+            key, kept = next(iter(self._kept.items()))
+            if not self._is_old(kept):
+                return
+            del self._kept[key]
+
+    def _is_old(self, kept: _Kept) -> bool:
+        return self._api.ledger.at - kept.at > KEYS_KEPT
 
     def _replayed(self, request: Request, headers: dict[str, str]) -> Answer | None:
         key = request.idempotency_key if request.method == "POST" else None
         kept = self._kept.get(key or "")
-        if kept is None or self._api.ledger.at - kept.at > KEYS_KEPT:
+        if kept is None or self._is_old(kept):
             return None
         if kept.asked != _asked(request):
             raise KeyReused(

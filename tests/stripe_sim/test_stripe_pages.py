@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -107,6 +108,27 @@ def test_a_tax_number_is_asked_for_and_stands_on_the_invoice(web: httpx.Client, 
     assert invoice["customer_tax_ids"] == [{"type": "eu_vat", "value": "DE123456789"}]
 
 
+def test_a_trial_may_begin_without_a_card_where_the_vendor_leaves_it_out(web: httpx.Client, shop: Shop) -> None:
+    missing = {"end_behavior": {"missing_payment_method": "cancel"}}
+    session = session_of(
+        shop,
+        payment_method_collection="if_required",
+        subscription_data={"trial_period_days": 7, "trial_settings": missing},
+    )
+    assert "4242 4242" not in web.get(address_of(session)).text
+    buy(web, session)
+    (made,) = shop.ask("subscriptions")["data"]
+    assert (made["status"], made["default_payment_method"]) == ("trialing", None)
+    shop.account.advance(timedelta(days=7))
+    assert shop.status(made) == "canceled"
+
+
+def test_a_card_is_asked_for_as_soon_as_something_costs(web: httpx.Client, shop: Shop) -> None:
+    session = session_of(shop, payment_method_collection="if_required")
+    assert "4242 4242" in web.get(address_of(session)).text
+    assert buy(web, session).status_code == 303
+
+
 def test_one_payment_without_subscription_may_have_an_invoice(web: httpx.Client, shop: Shop) -> None:
     once = shop.price(4200, None)
     offer = {"mode": "payment", "line_items": [{"price": once, "quantity": 1}], "success_url": THANKS}
@@ -186,6 +208,37 @@ def test_a_portal_does_what_its_configuration_says(web: httpx.Client, shop: Shop
     assert (item_of(scheduled)["quantity"], scheduled["schedule"]["phases"][1]["items"][0]["quantity"]) == (5, 2)
     web.post(page, data={"do": "cancel", "subscription": made["id"]})
     assert shop.status(made) == "canceled"
+
+
+def test_a_portal_asks_for_the_reason_and_gives_back_the_rest(web: httpx.Client, shop: Shop) -> None:
+    made = shop.subscribe(shop.customer())
+    cancels = {
+        "enabled": True,
+        "mode": "immediately",
+        "proration_behavior": "create_prorations",
+        "cancellation_reason": {"enabled": True, "options": ["unused", "other"]},
+    }
+    page = portal(shop, made, subscription_cancel=cancels)
+    assert ">Unused<" in web.get(page).text
+    web.post(page, data={"do": "cancel", "subscription": made["id"], "reason": "unused"})
+    ended = shop.ask(f"subscriptions/{made['id']}")
+    assert (ended["status"], ended["cancellation_details"]["feedback"]) == ("canceled", "unused")
+    (credit,) = shop.ask("invoiceitems")["data"]
+    assert credit["amount"] == -2900
+
+
+def test_a_portal_does_not_what_its_configuration_forbids(web: httpx.Client, shop: Shop) -> None:
+    made = shop.subscribe(shop.customer())
+    page = portal(shop, made, subscription_cancel={"enabled": False}, subscription_update={"enabled": False})
+    for button in ("cancel", "change", "pause"):
+        assert web.post(page, data={"do": button, "subscription": made["id"]}).status_code == 400
+    assert shop.status(made) == "active"
+
+
+def test_a_page_says_so_when_a_field_makes_no_sense(web: httpx.Client, shop: Shop) -> None:
+    made = shop.subscribe(shop.customer())
+    many = web.post(portal(shop, made), data={"do": "change", "subscription": made["id"], "quantity": "many"})
+    assert many.status_code == 400 and "does not work" in many.text
 
 
 def test_another_card_pays_from_now_on(web: httpx.Client, shop: Shop) -> None:

@@ -200,6 +200,20 @@ def test_a_phase_sets_more_than_the_items(shop: Shop) -> None:
     assert changed["latest_invoice"]["total"] == 3190
 
 
+def test_a_schedule_leaves_a_trial_that_runs_as_it_is(shop: Shop) -> None:
+    made = shop.subscribe(shop.customer(), trial_period_days=14)
+    shop.account.advance(timedelta(days=3))
+    schedule = shop.post("subscription_schedules", {"from_subscription": made["id"]})
+    (now,) = schedule["phases"]
+    same = {"start_date": now["start_date"], "end_date": now["end_date"], "trial_end": now["trial_end"]}
+    phases = [{"items": [{"price": PRICE, "quantity": 1}], **same}, {"items": [{"price": PRICE, "quantity": 2}]}]
+    shop.post(f"subscription_schedules/{schedule['id']}", {"phases": phases})
+    assert item_of(shop.ask(f"subscriptions/{made['id']}")) == item_of(made)
+    shop.account.advance(timedelta(days=12))
+    paid = shop.ask(f"subscriptions/{made['id']}", {"expand": ["latest_invoice"]})
+    assert (paid["status"], paid["latest_invoice"]["total"]) == ("active", 5800)
+
+
 def test_a_trial_can_be_ended_at_once_and_made_longer(shop: Shop) -> None:
     made = shop.subscribe(shop.customer(), trial_period_days=14)
     longer = shop.update(made, trial_end=epoch(2026, 3, 1))

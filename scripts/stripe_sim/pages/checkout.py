@@ -69,7 +69,8 @@ class CheckoutPage:
         email = given.get("email") or session["customer_email"]
         if not session["customer"] and not email:
             raise Refused("An e-mail address is needed.")
-        method = chosen_card(self._account, card)
+        needs_card = self._account.api.completion.needs_card(session)
+        method = chosen_card(self._account, card) if needs_card else None
         name, vat = given.get("name") or None, given.get("vat") or None
         self._account.api.completion.pay(session, method, email=email, name=name, vat=vat)
 
@@ -96,6 +97,7 @@ class CheckoutPage:
             adjustable=[item["adjustable_quantity"] for item in sessions.items(session)],
             trial_end=self._account.api.completion.trial_end(session),
             pay=f"Pay {total}" if session["amount_total"] else "Start",
+            needs_card=self._account.api.completion.needs_card(session),
             wrong=wrong,
         )
 

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from scripts.stripe_sim.ledger import Json
 
 
+_FEATURES = {
+    "card": "payment_method_update",
+    "change": "subscription_update",
+    "cancel": "subscription_cancel",
+    "keep": "subscription_cancel",
+    "pause": "subscription_pause",
+}
+"""Which feature of the configuration allows what a button does."""
+
+
 class PortalPage:
     """What the session's configuration allows, through the same API that a vendor uses."""
 
@@ -53,7 +63,9 @@ class PortalPage:
         return to(f"/portal/{session['id']}")
 
     def _act(self, session: Json, given: Tree) -> None:
-        button, features = given.get("do"), self._features(session)
+        button, features = given.get("do", ""), self._features(session)
+        if button in _FEATURES and not features[_FEATURES[button]]["enabled"]:
+            raise Refused("The shop does not allow this here.")
         if button == "card":
             self._use_card(session["customer"], given)
             return
@@ -63,7 +75,7 @@ class PortalPage:
         if button == "change":
             self._change(subscription, features["subscription_update"], given)
         elif button == "cancel":
-            self._cancel(subscription, features["subscription_cancel"])
+            self._cancel(subscription, features["subscription_cancel"], given)
         elif button == "keep":
             self._update(subscription, cancel_at_period_end=False)
         elif button in ("pause", "resume"):
@@ -93,11 +105,14 @@ class PortalPage:
         ]
         self._account.post(f"subscription_schedules/{schedule['id']}", {"phases": phases, "end_behavior": "release"})
 
-    def _cancel(self, subscription: Json, how: Json) -> None:
+    def _cancel(self, subscription: Json, how: Json, given: Tree) -> None:
+        details = {"cancellation_details": {"feedback": given["reason"]}} if given.get("reason") else {}
         if how["mode"] == "at_period_end":
-            self._update(subscription, cancel_at_period_end=True)
-        else:
-            self._account.drop(f"subscriptions/{subscription['id']}")
+            self._update(subscription, cancel_at_period_end=True, **details)
+            return
+        behavior = how["proration_behavior"]
+        bills = {"prorate": behavior != "none", "invoice_now": behavior == "always_invoice"}
+        self._account.drop(f"subscriptions/{subscription['id']}", {**bills, **details})
 
     def _use_card(self, customer: str, given: Tree) -> None:
         """For all that the customer pays from now on."""

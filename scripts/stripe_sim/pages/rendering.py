@@ -63,7 +63,7 @@ def told(act: Act) -> Act:
             return await act(request)
         except NotThere as missing:
             return page("message", 404, title="Not there", text=str(missing))
-        except Refused as refused:
-            return page("message", 400, title="This does not work", text=str(refused))
+        except (Refused, ValueError) as wrong:
+            return page("message", 400, title="This does not work", text=str(wrong))
 
     return answer

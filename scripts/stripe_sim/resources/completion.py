@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scripts.stripe_sim import objects
-from scripts.stripe_sim.errors import CardError
+from scripts.stripe_sim.errors import CardError, Refused
 from scripts.stripe_sim.ledger import Json
 from scripts.stripe_sim.resources.resource import Part
 
@@ -28,28 +28,27 @@ class Completion(Part):
     def pay(
         self,
         session: Json,
-        method: Json,
+        method: Json | None,
         *,
         email: str | None = None,
         name: str | None = None,
         vat: str | None = None,
     ) -> None:
-        """`vat` is a European tax number, where the session asks for it. Raises CardError when the bank declines; the
-        session stays open. It also does while the owner is asked."""
+        """`vat` is a European tax number, where the session asks for it; `method` None where it needs no card. Raises
+        CardError when the bank declines; the session stays open. It also does while the owner is asked."""
         due = self._due(session)
-        fails = due > 0 and self.api.payments.outcome(method) == "declined"
-        if fails:
+        if method is None and self.needs_card(session):
+            raise Refused("A payment method is needed.", param="payment_method")
+        if method and due > 0 and self.api.payments.outcome(method) == "declined":
             self._decline(session, method, due)
         customer = self._customer(session, email, name)
         hidden = self.ledger.hidden[session["id"]]
-        hidden.update(buyer=customer["id"] if customer else None, method=method["id"])
-        if customer:
+        hidden.update(buyer=customer["id"] if customer else None, method=method["id"] if method else None, vat=vat)
+        if customer and method:
             self.api.payment_methods.belong(method, customer, "payment_method")
-        if customer and vat:
-            self.api.tax_ids.make(customer, {"type": "eu_vat", "value": vat})
         session["customer_details"] = objects.customer_details(customer, email, name)
         session["customer_details"]["tax_ids"] = [{"type": "eu_vat", "value": vat}] if vat else []
-        if due == 0:
+        if due == 0 or method is None:
             self._finish(session, None)
             return
         intent = self._intent(session, due, customer, method)
@@ -65,6 +64,10 @@ class Completion(Part):
         elif session["status"] == "complete" and intent["status"] == "requires_payment_method":
             self.ledger.emit("checkout.session.async_payment_failed", session)
 
+    def needs_card(self, session: Json) -> bool:
+        """Whether the page asks for one: not for nothing, where the vendor leaves it out then."""
+        return session["payment_method_collection"] == "always" or self._due(session) > 0
+
     def trial_end(self, session: Json) -> int | None:
         """When the trial would end that the session offers."""
         recurring, _ = self._split(session)
@@ -73,6 +76,8 @@ class Completion(Part):
     def _finish(self, session: Json, intent: Json | None) -> None:
         hidden = self.ledger.hidden[session["id"]]
         customer = self.ledger.get("customer", hidden["buyer"]) if hidden["buyer"] else None
+        if customer and hidden["vat"]:
+            self.api.tax_ids.make(customer, {"type": "eu_vat", "value": hidden["vat"]})
         with self.ledger.changing(session, "checkout.session.completed"):
             session.update(status="complete", url=None, customer=hidden["buyer"])
             session["payment_status"] = _payment_status(intent)

@@ -99,8 +99,8 @@ class PromotionCodes(Resource):
 
     @answers(
         "promotion_codes.create",
-        accepts="active code customer expires_at max_redemptions metadata promotion restrictions.first_time_transaction"
-        " restrictions.minimum_amount restrictions.minimum_amount_currency",
+        accepts="active code customer expires_at max_redemptions metadata promotion"
+        " restrictions.first_time_transaction",
     )
     def create(self, given: Given) -> Json:
         coupon = self.api.coupons.get(given["promotion"].get("coupon", ""), "promotion[coupon]")

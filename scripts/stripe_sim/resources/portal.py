@@ -11,7 +11,16 @@ from scripts.stripe_sim.ledger import Json
 from scripts.stripe_sim.parameters import Given
 from scripts.stripe_sim.resources.resource import Resource, answers, copy_fields
 
-_ACCEPTED = "business_profile default_return_url features metadata name"
+_UPDATE = (
+    "features.subscription_update.default_allowed_updates features.subscription_update.enabled"
+    " features.subscription_update.products features.subscription_update.proration_behavior"
+    " features.subscription_update.schedule_at_period_end"
+)
+_ACCEPTED = (
+    "business_profile default_return_url metadata name features.customer_update features.invoice_history"
+    " features.payment_method_update.enabled features.subscription_cancel features.subscription_pause.enabled"
+    f" {_UPDATE}"
+)
 
 
 class PortalConfigurations(Resource):

@@ -205,7 +205,9 @@ class Schedules(Resource):
         schedule["current_phase"] = _bounds(phase)
         subscription = self.ledger.get("subscription", schedule["subscription"])
         settings = _settings(phase)
-        if phase["billing_cycle_anchor"] == "phase_start":
+        if settings.get("trial_end") == subscription["trial_end"] or settings.get("trial_end", 0) <= self.ledger.at:
+            settings.pop("trial_end", None)
+        if phase["billing_cycle_anchor"] == "phase_start" and phase["start_date"] == self.ledger.at:
             settings["billing_cycle_anchor"] = {"type": "now"}
         change = {"items": self._as_change(subscription, phase), **settings}
         if change["items"] or settings:
