@@ -132,6 +132,21 @@ def files_of(*folders: str) -> Iterator[tuple[str, str]]:
             yield file.relative_to(ROOT).as_posix(), file.read_text()
 
 
+STAND_IN = "scripts.stripe_sim"
+STAND_IN_USERS = ("scripts/stripe_sim/", "scripts/story/", "scripts/benchmarks/", "scripts/stand_in.py")
+
+
+def uses_stand_in(path: str, source: str) -> bool:
+    found = imports_of(ast.parse(source), ".".join(path.split("/")[:-1]))
+    return any(is_within(one.name, frozenset({STAND_IN})) for one in found)
+
+
+def test_only_demonstrations_and_usher_up_know_the_stand_in_for_stripe():
+    users = [path for path, source in files_of(*SERVER, *CLIENTS) if uses_stand_in(path, source)]
+    assert [path for path in users if not path.startswith(STAND_IN_USERS)] == []
+    assert "scripts/stand_in.py" in users
+
+
 @pytest.mark.parametrize("folder", sorted(SERVER | CLIENTS))
 def test_a_folder_imports_only_what_it_may(folder):
     breaches = [breach for path, source in files_of(folder) for breach in import_breaches(path, source)]
