@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import Any
 
-from adapters import catalog_file
+from adapters.bootstrap_billing import BillingServices
+from adapters.bootstrap_outbound import OutboundServices
 from adapters.bootstrap_people import PeopleServices
 from adapters.emails.kinds import license_file_name
 from adapters.group_commit import GroupCommit
@@ -25,19 +26,12 @@ from adapters.seat_epochs import SeatEpochs
 from adapters.seat_log import SeatLog
 from adapters.settings import Settings
 from adapters.signing_key import Algorithm
-from adapters.stripe_gateway import StripeGateway
 from adapters.switching_seats import SwitchingSeats
 from adapters.ticket_seal import TicketSeals
 from adapters.user_digests import UserDigests
 from adapters.verification_records import VerificationRecords
-from application.billing import Billing
-from application.billing_accounts import BillingAccounts
-from application.billing_rules import BillingRules
-from application.catalog import Catalog
-from application.entitling import Entitling
 from application.errands import Errands
 from application.history import History
-from application.license_keys import LicenseKeys
 from application.licenses import Licenses
 from application.machines import LicenseMachines
 from application.notices import Notices
@@ -59,43 +53,10 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(PeopleServices):
+class Services(PeopleServices, BillingServices, OutboundServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)
-
-    @cached_property
-    def license_keys(self) -> LicenseKeys:
-        return LicenseKeys(self.secrets.key_for("license-keys"), self.catalog)
-
-    @cached_property
-    def catalog(self) -> Catalog:
-        return Catalog(self.store, self.clock, read=catalog_file.read)
-
-    @cached_property
-    def entitling(self) -> Entitling:
-        return Entitling(self.catalog, self.license_keys)
-
-    @cached_property
-    def billing_accounts(self) -> BillingAccounts:
-        return BillingAccounts(self.organizations, self.entitling)
-
-    @cached_property
-    def stripe(self) -> StripeGateway:
-        return StripeGateway(self.settings.stripe_secret_key, self.clock, api_base=self.settings.stripe_api_base)
-
-    @cached_property
-    def billing(self) -> Billing:
-        return Billing(
-            self.store,
-            self.provider_records,
-            {"stripe": self.stripe},
-            BillingRules(self.catalog, self.billing_accounts, self.provider_records, self.entitling),
-            self.entitling,
-            self.works,
-            self.clock,
-            self.task_queue.process_provider_event,
-        )
 
     @cached_property
     def licenses(self) -> Licenses:
@@ -215,6 +176,7 @@ class Services(PeopleServices):
             self.organizations,
             self.users,
             self.member_notices,
+            self.webhook_notices,
             self.license_keys,
             self.license_file,
             license_file_name,
@@ -227,7 +189,8 @@ class Services(PeopleServices):
         claims = PurchaseClaims(
             self.store, self.personal_data, self.organizations, self.memberships, self.billing_accounts, self.works
         )
-        return Errands(self.store, self.outbox, self.notices, post, claims, self.seat_work, self.clock)
+        ends = self.seat_work, self.webhook_endpoints
+        return Errands(self.store, self.outbox, self.notices, post, claims, *ends, self.clock)
 
     # what happened, and whether it is whole
 

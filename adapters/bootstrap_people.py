@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from adapters.event_recorder import EventRecorder
 from adapters.infrastructure import Infrastructure
 from application.api_keys import ApiKeys
 from application.erasure import Erasure
@@ -16,24 +15,24 @@ from application.logins import Logins
 from application.member_notices import MemberNotices
 from application.members import Members
 from application.organizations import Organizations
-from application.store import Store
 from application.users import Users
 from application.work import Works
 from projections.subscriptions import running
 
 if TYPE_CHECKING:
+    from adapters.webhook_book import WebhookBook
+    from adapters.webhook_deliveries import WebhookDeliveries
     from application.seat_work import SeatWork
+    from application.store import Store
 
 
 class PeopleServices(Infrastructure):
-    """The store, and what can be asked of users, members and API keys."""
+    """What can be asked of users, members and API keys."""
 
     if TYPE_CHECKING:
+        store: Store
         seat_work: SeatWork
-
-    @cached_property
-    def store(self) -> Store:
-        return Store(EventRecorder(self.unwalled, self.database), self.codec)
+        erasable_webhook_data: tuple[WebhookBook, WebhookDeliveries]
 
     @cached_property
     def works(self) -> Works:
@@ -100,7 +99,10 @@ class PeopleServices(Infrastructure):
 
     @cached_property
     def erasure(self) -> Erasure:
-        of_deserted = (self.session_callers.erase, self.machine_names.erase, self.seat_rule_names.erase)
+        of_deserted = (
+            *(self.session_callers, self.machine_names, self.seat_rule_names),
+            *(self.invoice_papers, *self.erasable_webhook_data),
+        )
         return Erasure(
             self.works,
             self.personal_data,
@@ -111,7 +113,7 @@ class PeopleServices(Infrastructure):
             running=self._running,
             traces_of=[
                 self.mailer.erasing,
-                lambda _, deserted: [erase(id) for id in deserted for erase in of_deserted],
+                lambda _, deserted: [each.erase(id) for id in deserted for each in of_deserted],
             ],
         )
 

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from adapters.vendor_logo import logo
 from adapters.yaml_tree import Flaw, Node, read_tree
 from adapters.yaml_values import (
     Convert,
@@ -39,12 +41,13 @@ from domain.money import CURRENCIES, Money
 from domain.plan import Interval, PlanTerms, Price
 from domain.problems import Problem
 from domain.seat_policy import BorrowRules, Leasing, QueueRules, SeatGroup, SeatPolicy
+from domain.vendor import Identity
 
 FORMAT = 1
 
 
-def read(data: str | bytes) -> CatalogFile:
-    """The catalogue in `data`, sane and free of contradictions.
+def read(data: str | bytes, folder: Path | None = None) -> CatalogFile:
+    """The catalogue in `data`, sane and free of contradictions. In `folder` the vendor's logo is looked for.
 
     Raises `CatalogInvalid`; its `details.problems` is `[{"line", "path", "message"}]`, in the order of lines.
     """
@@ -54,7 +57,7 @@ def read(data: str | bytes) -> CatalogFile:
         raise refusal([Problem(flaw.path, flaw.message)], {flaw.path: flaw.line}) from flaw
     reading = Reading()
     reading.note(Problem(flaw.path, flaw.message) for flaw in tree.flaws)
-    found = reading.convert(_file, tree.root)
+    found = reading.convert(partial(_file, folder), tree.root)
     if reading.problems:
         raise refusal(reading.problems, tree.lines)
     file: CatalogFile = replace(found, lines=tree.lines)
@@ -73,9 +76,22 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def _file(reading: Reading, node: Node) -> Any:
+def _file(folder: Path | None, reading: Reading, node: Node) -> Any:
     fields: dict[str, Convert] = {"version": _version, "products": _products, "plans": _plans}
-    return reading.record(lambda version, **entries: CatalogFile(**entries), node, fields, *fields)
+    required, fields["vendor"] = tuple(fields), partial(_vendor, folder)
+    return reading.record(lambda version, **entries: CatalogFile(**entries), node, fields, *required)
+
+
+def _vendor(folder: Path | None, reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {
+        **{"name": text, "address": _texts, "tax_ids": _texts, "email": text, "website": text, "phone": text},
+        **{"footer": text, "logo": partial(logo, folder)},
+    }
+    return reading.record(Identity, node, fields, "name")
+
+
+def _texts(reading: Reading, node: Node) -> Any:
+    return reading.all(text, items_of(node))
 
 
 def _products(reading: Reading, node: Node) -> Any:

@@ -11,6 +11,7 @@ from adapters.clock import Clock, SandboxClock
 from adapters.database import Database
 from adapters.event_codec import EventCodec
 from adapters.group_commit import GroupCommit
+from adapters.invoice_papers import InvoicePapers
 from adapters.key_index import KeyIndex
 from adapters.license_index import LicenseIndex
 from adapters.login_sessions import LoginSessions
@@ -18,6 +19,7 @@ from adapters.machine_names import MachineNames
 from adapters.mailer import Mailer
 from adapters.memberships import Memberships
 from adapters.outbox import Outbox
+from adapters.papers.printer import Printer
 from adapters.passwords import Passwords
 from adapters.personal_data import PersonalData
 from adapters.postgres_line import PostgresLine
@@ -121,6 +123,10 @@ class Infrastructure:
         return ProviderRecords(self.unwalled)
 
     @cached_property
+    def invoice_papers(self) -> InvoicePapers:
+        return InvoicePapers(self.database)
+
+    @cached_property
     def license_index(self) -> LicenseIndex:
         return LicenseIndex(self.unwalled)
 
@@ -166,6 +172,10 @@ class Infrastructure:
     @cached_property
     def webhook_signatures(self) -> WebhookSignatures:
         return WebhookSignatures(self.settings.stripe_webhook_secrets)
+
+    @cached_property
+    def printer(self) -> Printer:
+        return Printer()
 
     @cached_property
     def outbox(self) -> Outbox:

@@ -114,6 +114,13 @@ class Settings:
         return self.mode is Mode.SANDBOX
 
     @property
+    def stripe_live(self) -> bool:
+        """Whether Stripe's live mode counts: as the key says, without one as our own mode does."""
+        if self.stripe_secret_key is None:
+            return not self.sandbox
+        return not self.stripe_secret_key.startswith(("sk_test_", "rk_test_"))
+
+    @property
     def local_url(self) -> str:
         """How this machine reaches the API, whatever the world's way is."""
         return _local_url(self.host, self.port)

@@ -50,6 +50,10 @@ class TaskQueue:
     def run_errand(self, errand_id: UUID) -> None:
         self._send("run_errand", str(errand_id))
 
+    def deliver_webhooks(self, endpoint_id: UUID, owner: UUID | None) -> None:
+        """Something is due to an endpoint of this organization (None: the vendor)."""
+        self._send("deliver_webhooks", str(endpoint_id), "" if owner is None else str(owner), max_age=60_000)
+
     def expire_seats(self) -> bool:
         """False when nobody could be told: what lapses is to be seen to all the same."""
         return self._send("expire_seats", max_age=10_000)

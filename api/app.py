@@ -33,6 +33,7 @@ from api import (
     organizations,
     overview,
     pages,
+    payments,
     provider_events,
     sandbox,
     sandbox_pages,
@@ -43,6 +44,8 @@ from api import (
     subscriptions,
     users,
     validation,
+    webhook_deliveries,
+    webhook_endpoints,
     webhooks,
 )
 from api.access import require_rules
@@ -69,8 +72,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     license_admin.router,
     subscriptions.router,
     invoices.router,
+    payments.router,
     catalog.router,
     provider_events.router,
+    webhook_endpoints.router,
+    webhook_deliveries.router,
     overview.router,
     audit.router,
     sandbox.router,

@@ -17,11 +17,12 @@ from projections.dispatcher import Dispatcher
 from projections.log import head
 from projections.positions import places
 from projections.seat_limits import SeatLimits
+from projections.webhook_feeds import WebhookFeeds
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
 
-FOLLOWERS = (*(read_model.name for read_model in READ_MODELS), SeatLimits.name, Dispatcher.name)
+FOLLOWERS = (*(read_model.name for read_model in READ_MODELS), SeatLimits.name, Dispatcher.name, WebhookFeeds.name)
 PROCESSES = ("worker", "projector", "dispatcher", "scheduler")
 FARTHEST_BEHIND = 5_000
 """Events a follower may be behind before what people see is too old."""

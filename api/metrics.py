@@ -120,7 +120,13 @@ class EngineState:
 
     def _look(self) -> Iterator[Metric]:
         try:
-            families = [*self._followers(), *self._work(), self._processes(), *self._seat_pool()]
+            families = [
+                *self._followers(),
+                *self._work(),
+                *self._webhooks(),
+                self._processes(),
+                *self._seat_pool(),
+            ]
         except Unavailable:
             families = []
         yield GaugeMetricFamily("usher_postgres_up", "Whether Postgres answers.", value=float(bool(families)))
@@ -150,6 +156,21 @@ class EngineState:
         yield GaugeMetricFamily("usher_outbox_errands", "Mails and other errands that are not done.", value=waiting)
         seats = self._services.database.fetch_one("select coalesce(sum(taken), 0)::bigint as n from seats_taken")
         yield GaugeMetricFamily("usher_seats_taken", "Open sessions.", value=seats["n"] if seats else 0)
+
+    def _webhooks(self) -> Iterator[Metric]:
+        log = self._services.webhook_delivery_log
+        attempts = CounterMetricFamily("usher_webhook_attempts", "What sending webhooks came to.", labels=["outcome"])
+        for outcome, n in {"delivered": 0, "refused": 0, "timeout": 0, **log.outcomes()}.items():
+            attempts.add_metric([outcome], n)
+        yield attempts
+        oldest = log.oldest_waiting()
+        waiting = (self._services.clock.now() - oldest).total_seconds() if oldest else 0.0
+        yield GaugeMetricFamily(
+            "usher_webhook_oldest_waiting_seconds", "Of the webhook that has waited longest.", value=max(waiting, 0.0)
+        )
+        yield GaugeMetricFamily(
+            "usher_webhook_endpoints_failing", "With nothing but failures of late.", value=log.failing()
+        )
 
     def _seat_pool(self) -> Iterator[Metric]:
         mode = self._services.database.fetch_one("select pool, generation from seat_pool_mode")

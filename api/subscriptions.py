@@ -13,6 +13,7 @@ from api.auth import Caller, require, services_of
 from api.bodies import Line, Moment
 from api.paging import Listing, Page, page_of
 from api.parameters import known_parameters
+from application.subscription_document import subscription_document
 from domain.api_key import Scope
 from domain.provider_facts import SubscriptionStatus
 from domain.subscription import Subscription
@@ -91,22 +92,9 @@ def show_subscription(
     """One subscription, from the log."""
     subscription = services.store.fetch(Subscription, subscription_id)
     caller.must_see(subscription.organization_id, "subscription", subscription_id)
-    purchase, terms = subscription.purchase, subscription.terms
+    purchase = subscription.purchase
     plan = services.catalog.plan(purchase.plan).terms(purchase.plan_version)
-    return SubscriptionAnswer(
-        id=subscription.id,
-        organization_id=subscription.organization_id,
-        plan=purchase.plan,
-        plan_version=purchase.plan_version,
-        price=purchase.price,
-        seats=plan.entitlements.seats_granted(terms.quantity),
-        status=terms.status,
-        current_period=_period(terms.period_start, terms.period_end),
-        trial_end=terms.trial_end,
-        cancel_at=terms.cancel_at,
-        ended_at=terms.ended_at,
-        provider=ProviderAnswer.of(subscription),
-    )
+    return SubscriptionAnswer(**subscription_document(subscription, plan))
 
 
 def _item(row: dict[str, Any]) -> SubscriptionAnswer:

@@ -18,6 +18,7 @@ from domain.errors import ConcurrentChange, NotFound
 from domain.plan import Plan, PricedPlan
 from domain.price_book import PriceBook
 from domain.product import Product
+from domain.vendor import Vendor
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -41,9 +42,10 @@ class Applied:
 
 
 class Catalog:
-    """Reads come from the aggregates: what was applied is sold at once. `read` makes a `CatalogFile` of its text."""
+    """Reads come from the aggregates: what was applied is sold at once. `read` makes a `CatalogFile` of its text; files
+    that the text names are looked for in a folder, where one is given."""
 
-    def __init__(self, store: Store, clock: Clock, *, read: Callable[[str | bytes], CatalogFile]) -> None:
+    def __init__(self, store: Store, clock: Clock, *, read: Callable[..., CatalogFile]) -> None:
         self._store = store
         self._clock = clock
         self.read = read
@@ -78,7 +80,8 @@ class Catalog:
             for product in (self.product(code) for code in book.products)
         )
         plans = tuple(PlanEntry(plan.code, plan.product, plan.current) for plan in self._plans(book))
-        return catalog_document(CatalogFile(products, plans))
+        vendor = self._store.find(Vendor, ids.vendor_id())
+        return catalog_document(CatalogFile(products, plans, vendor.identity if vendor else None))
 
     def plans(self) -> list[Plan]:
         """The plans on sale by their lowest price, negotiated ones last."""

@@ -9,7 +9,13 @@ from uuid import UUID
 import structlog
 
 from application.notices import Notices
-from application.reactions import CLAIM_ACCOUNT, CLAIM_PURCHASES, END_SESSIONS, MAIL_ACCOUNT
+from application.reactions import (
+    CLAIM_ACCOUNT,
+    CLAIM_PURCHASES,
+    END_SESSIONS,
+    MAIL_ACCOUNT,
+    REMOVE_ENDPOINTS,
+)
 from application.store import Store
 from domain.billing_account import BillingAccount
 from domain.errors import Unavailable
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from adapters.outbox import Errand, Outbox
     from application.purchase_claims import PurchaseClaims
     from application.seat_work import SeatWork
+    from application.webhook_endpoints import WebhookEndpoints
 
 log = structlog.get_logger()
 
@@ -44,6 +51,7 @@ class Errands:
         post: Callable[[Notice], None],
         claims: PurchaseClaims,
         seats: SeatWork,
+        endpoints: WebhookEndpoints,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -52,6 +60,7 @@ class Errands:
         self._post = post
         self._claims = claims
         self._seats = seats
+        self._endpoints = endpoints
         self._clock = clock
 
     def run(self, errand_id: UUID) -> None:
@@ -75,6 +84,8 @@ class Errands:
             self._claims.claim(errand.stream_id)
         elif errand.task == CLAIM_ACCOUNT:
             self._claims.claim_of(errand.stream_id)
+        elif errand.task == REMOVE_ENDPOINTS:
+            self._endpoints.remove_erased()
         elif errand.task == MAIL_ACCOUNT:
             self._mail_account(errand.stream_id)
         else:

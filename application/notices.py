@@ -16,6 +16,7 @@ from domain.money import Money
 from domain.notice import Notice
 from domain.subscription import Subscription
 from domain.user import User
+from domain.webhook_endpoint import WebhookEndpoint
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from application.license_keys import LicenseKeys
     from application.organizations import Organizations
     from application.users import Users
+    from application.webhook_notices import WebhookNotices
 
 
 class Notices:
@@ -35,6 +37,7 @@ class Notices:
         organizations: Organizations,
         users: Users,
         members: MemberNotices,
+        webhooks: WebhookNotices,
         keys: LicenseKeys,
         license_file: Callable[[Mapping[str, Any]], bytes],
         file_name: Callable[[str], str],
@@ -45,6 +48,7 @@ class Notices:
         self._organizations = organizations
         self._users = users
         self._members = members
+        self._webhooks = webhooks
         self._keys = keys
         self._license_file = license_file
         self._file_name = file_name
@@ -57,6 +61,8 @@ class Notices:
             return self._to_person(id, kind, event)
         if isinstance(event, MEMBER_EVENTS):
             return self._members.of(id, kind, event)
+        if isinstance(event, WebhookEndpoint.Disabled):
+            return self._webhooks.disabled(id, kind, event)
         if isinstance(event, Subscription.TrialEnding | Subscription.CancellationSet):
             return self._about_subscription(id, kind, event)
         return self._about_license(id, kind, event)

@@ -11,10 +11,12 @@ from domain.license import License
 from domain.organization import Organization
 from domain.subscription import Subscription
 from domain.user import User
+from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 
 CLAIM_ACCOUNT = "claim_account"
 CLAIM_PURCHASES = "claim_purchases"
 END_SESSIONS = "end_sessions"
+REMOVE_ENDPOINTS = "remove_endpoints"  # webhooks of an organization whose last person was erased
 MAIL_ACCOUNT = "mail_account"  # licences that were issued before an address was known
 
 
@@ -38,11 +40,16 @@ def _cancellation(event: Subscription.CancellationSet) -> list[str]:
     return [mail("subscription_cancelled")] if event.cancel_at else []
 
 
+def _disabled(event: WebhookEndpoint.Disabled) -> list[str]:
+    return [] if event.reason is DisabledReason.BY_HAND else [mail("webhook_endpoint_disabled")]
+
+
 ERRANDS: Mapping[type[Event], _Errands] = {
     User.Registered: _always(mail("verify_email")),
     User.EmailVerified: _always(CLAIM_PURCHASES),
     User.PasswordResetRequested: _always(mail("reset_password")),
     User.PasswordChanged: _always(mail("password_changed")),
+    User.Erased: _always(REMOVE_ENDPOINTS),
     Organization.MemberInvited: _always(mail("invitation")),
     Organization.RoleChanged: _always(mail("member_role_changed")),
     Organization.MemberRemoved: _always(mail("member_removed")),
@@ -60,6 +67,7 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     License.Expired: _always(END_SESSIONS),
     License.Resized: _always(END_SESSIONS),
     License.PurchaseChanged: _always(END_SESSIONS),
+    WebhookEndpoint.Disabled: _disabled,
 }
 
 

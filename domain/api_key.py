@@ -34,6 +34,7 @@ class Scope(StrEnum):
     INVOICES_READ = "invoices:read"
     USAGE_READ = "usage:read"
     USAGE_WRITE = "usage:write"
+    WEBHOOKS = "webhooks"
 
 
 OWNER_SCOPES = frozenset(Scope) - {Scope.ADMIN}

@@ -10,6 +10,7 @@ from domain.errors import CatalogInvalid
 from domain.plan import PlanTerms
 from domain.problems import Problem, check_code, check_name, under
 from domain.product import check_prefix
+from domain.vendor import Identity
 
 MOST_PRODUCTS = 20
 MOST_PLANS = 200
@@ -48,6 +49,7 @@ class CatalogFile:
 
     products: tuple[ProductEntry, ...]
     plans: tuple[PlanEntry, ...]
+    vendor: Identity | None = None  # None: it stays as it is
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def problems(self) -> list[Problem]:
@@ -57,6 +59,8 @@ class CatalogFile:
             found += under(f"products[{index}]", product.problems())
         for index, plan in enumerate(self.plans):
             found += under(f"plans[{index}]", plan.problems())
+        if self.vendor is not None:
+            found += under("vendor", self.vendor.problems())
         return [*found, *self._contradictions()]
 
     def _contradictions(self) -> Iterator[Problem]:

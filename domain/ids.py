@@ -38,6 +38,29 @@ def invoice_id_for(provider: str, invoice: str) -> UUID:
     return uuid5(_USHER, f"invoice/{provider}/{invoice}")
 
 
+def credit_note_id_for(provider: str, credit_note: str) -> UUID:
+    return uuid5(_USHER, f"credit-note/{provider}/{credit_note}")
+
+
+def payment_id_for(provider: str, payment: str) -> UUID:
+    """The stream of a payment by the name that lasts, e.g. ("stripe", "pi_1A…"), or a charge that has no intent."""
+    return uuid5(_USHER, f"payment/{provider}/{payment}")
+
+
+def movement_id(payment_id: UUID, name: str) -> UUID:
+    """A refund or a dispute of a payment by the provider's name, as it is listed beside payments."""
+    return uuid5(payment_id, f"movement/{name}")
+
+
+def tax_rate_id_for(provider: str, rate: str) -> UUID:
+    return uuid5(_USHER, f"tax-rate/{provider}/{rate}")
+
+
+def vendor_id() -> UUID:
+    """The one stream that says who sells."""
+    return uuid5(_USHER, "vendor")
+
+
 def billing_account_id(provider: str, customer: str) -> UUID:
     """The stream of a provider's customer, e.g. ("stripe", "cus_1A…")."""
     return uuid5(_USHER, f"billing-account/{provider}/{customer}")
@@ -85,6 +108,16 @@ def seat_denial_id(license_id: UUID, holder: str, reason: str, minute: datetime)
 def message_id(event_stream: UUID, version: int, kind: str) -> UUID:
     """The one mail of a `kind` that a stored event causes; a second sending meets the first one's row."""
     return uuid5(event_stream, f"message/{version}/{kind}")
+
+
+def public_event_id(stream: UUID, version: int, name: str) -> UUID:
+    """What outsiders know a fact by, under the name that it is told by: the same for everybody, at each delivery."""
+    return uuid5(stream, f"public/{version}/{name}")
+
+
+def webhook_delivery_id(feed: UUID, public_event: UUID) -> UUID:
+    """The one delivery of a fact to an endpoint, or within a replay (`feed`)."""
+    return uuid5(feed, f"delivery/{public_event}")
 
 
 def admin_key_id(digest: str) -> UUID:

@@ -12,6 +12,7 @@ from domain.invoice import Invoice
 from domain.license import License
 from domain.license_terms import Terms
 from domain.money import Money
+from domain.payment import Payment
 from domain.plan import Interval, PlanTerms, Price
 from domain.price_book import PriceBook
 from domain.provider_facts import DisputeOutcome, Figures
@@ -20,6 +21,7 @@ from domain.seat import CloseReason, Seat
 from domain.seat_denial import Denial, SeatDenial
 from domain.standing import PaymentStanding
 from domain.subscription import Purchase, Subscription
+from domain.webhook_endpoint import DisabledReason
 
 
 def when(moment: datetime) -> str:
@@ -199,11 +201,55 @@ def invoice(number: str | None) -> str:
     return f"Invoice {number}" if number else "An invoice without a number yet"
 
 
+def money(amount: int, currency: str) -> str:
+    return Money(amount, currency).text
+
+
+def attempted(event: Payment.Attempted) -> str:
+    attempt = event.attempt
+    by = f" by {attempt.method.replace('_', ' ')}" if attempt.method else ""
+    why = because(attempt.decline_code or attempt.code or "")
+    return f"An attempt to collect {money(attempt.amount, attempt.currency)}{by} is {attempt.outcome}{why}"
+
+
+def applied(event: Payment.Applied) -> str:
+    of = event.application
+    amount = money(of.amount_paid or of.amount_requested, of.currency)
+    return f"Of the payment, {amount} is {of.status} for invoice {short(event.invoice_id)}"
+
+
+def refund(event: Payment.RefundReported) -> str:
+    why = because(event.of.failure or event.of.reason or "")
+    return f"Refund {event.refund} of {money(event.of.amount, event.of.currency)} is {event.of.status}{why}"
+
+
+def dispute(event: Payment.DisputeReported) -> str:
+    about = f"{money(event.of.amount, event.of.currency)} of charge {event.of.charge}"
+    stage = event.of.stage.replace("_", " ")
+    return f"Dispute {event.dispute} about {about} is {stage}{because(event.of.reason or '')}"
+
+
+def funds(event: Payment.FundsMoved) -> str:
+    moved = "took" if event.funds.amount < 0 else "gave back"
+    return f"The bank {moved} {money(abs(event.funds.amount), event.funds.currency)} over dispute {event.dispute}"
+
+
+def doubted(event: Invoice.Doubted) -> str:
+    if not event.doubts:
+        return "The invoice's sums hold again"
+    return f"The invoice's sums do not hold: {listed(doubt.replace('_', ' ') for doubt in event.doubts)}"
+
+
 def payment_failed(event: Invoice.PaymentFailed) -> str:
     again = f"the next is due on {when(event.next_attempt_at)}" if event.next_attempt_at else "no other is planned"
     return f"Payment attempt {event.attempt} of the invoice failed on {when(event.failed_at)}; {again}"
 
 
+DISABLED = {
+    DisabledReason.BY_HAND: "by hand",
+    DisabledReason.FAILING: "nothing but failures came of it for days",
+    DisabledReason.GONE: "it answered that it is gone",
+}
 _BASIS = {
     Basis.DERIVED: "made from the customer",
     Basis.EMAIL: "found by its confirmed e-mail address",

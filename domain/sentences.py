@@ -12,9 +12,11 @@ from domain import phrases as say
 from domain.aggregate import Event
 from domain.api_key import ApiKey
 from domain.billing_account import BillingAccount
+from domain.credit_note import CreditNote
 from domain.invoice import Invoice
 from domain.license import License
 from domain.organization import Organization
+from domain.payment import Payment
 from domain.plan import Plan
 from domain.price_book import PriceBook
 from domain.product import Product
@@ -23,7 +25,10 @@ from domain.queue_ticket import QueueTicket
 from domain.seat import Seat
 from domain.seat_denial import SeatDenial
 from domain.subscription import Subscription
+from domain.tax_rate import TaxRate
 from domain.user import PasswordProof, User
+from domain.vendor import Vendor
+from domain.webhook_endpoint import WebhookEndpoint
 
 
 def sentence_of(event: Event) -> str:
@@ -92,6 +97,8 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Plan.Returned: lambda _: "The plan is on sale again under the terms it had",
     PriceBook.Opened: lambda _: "The price book was opened",
     PriceBook.Revised: say.revised,
+    Vendor.Introduced: lambda e: f"Papers name the vendor: {e.identity.name}",
+    Vendor.Described: lambda e: f"Papers issued from now on say of the vendor: {e.identity.name}",
     # licences and seats
     License.Issued: lambda e: f"Licence {e.key.hint} was issued: {say.granted(e.terms)}, {say.until(e.expires_at)}",
     License.GraceOpened: lambda e: f"{say.trouble(e.payment)}; the licence works {say.until(e.payment.until)}",
@@ -147,6 +154,9 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Subscription.PaymentRefunded: lambda e: (
         f"All that was paid on invoice {say.short(e.invoice_id)} went back on {say.when(e.refunded_at)}"
     ),
+    Subscription.RefundFailed: lambda e: (
+        f"Not all that was paid on invoice {say.short(e.invoice_id)} went back after all"
+    ),
     Subscription.PaymentDisputed: say.disputed,
     Subscription.TrialEnding: lambda e: f"The provider reminds: the trial ends on {say.when(e.trial_end)}",
     Subscription.Transferred: lambda e: f"The subscription went over to organization {say.short(e.organization_id)}",
@@ -163,7 +173,58 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Of payment {e.payment}, {say.count(e.refund.amount, 'minor unit')} in all went back"
         f" by {say.when(e.refund.refunded_at)}"
     ),
+    Invoice.Itemized: lambda e: f"The invoice has {say.count(len(e.items.lines), 'line')}",
+    Invoice.PaymentAdded: lambda e: f"Payment {say.short(e.payment_id)} pays the invoice, or is meant to",
+    Invoice.CreditNoteAdded: lambda e: f"Credit note {say.short(e.credit_note_id)} takes something back",
+    Invoice.Doubted: say.doubted,
     Invoice.Transferred: lambda e: f"The invoice went over to organization {say.short(e.organization_id)}",
+    # who is told
+    WebhookEndpoint.Added: lambda e: (
+        f"A webhook endpoint of {'the organization' if e.organization_id else 'the vendor'} was added"
+        f" for {say.listed(e.types)}"
+    ),
+    WebhookEndpoint.Redirected: lambda _: "The webhook endpoint has another address",
+    WebhookEndpoint.Described: lambda _: "The webhook endpoint's description was changed",
+    WebhookEndpoint.Filtered: lambda e: f"The webhook endpoint is told of {say.listed(e.types)} from here on",
+    WebhookEndpoint.SecretRotated: lambda e: (
+        f"The webhook endpoint has a new secret; the former one signs beside it {say.until(e.former_until)}"
+    ),
+    WebhookEndpoint.Enabled: lambda e: (
+        f"The webhook endpoint was enabled, from position {e.from_position} on"
+        if e.from_position
+        else "The webhook endpoint was enabled, from here on"
+    ),
+    WebhookEndpoint.Disabled: lambda e: f"The webhook endpoint was disabled: {say.DISABLED[e.reason]}",
+    WebhookEndpoint.ReplayStarted: lambda e: (
+        f"A replay of {say.listed(e.types)} from position {e.from_position} to {e.to_position} was asked for"
+    ),
+    WebhookEndpoint.ReplayStopped: lambda e: f"Replay {say.short(e.replay_id)} was stopped",
+    WebhookEndpoint.Removed: lambda _: "The webhook endpoint was removed",
+    CreditNote.Reported: lambda e: (
+        f"Credit note {e.issue.number} over {say.money(e.figures.total, e.figures.currency)} was reported as {e.status}"
+        f" for invoice {say.short(e.invoice_id)}"
+    ),
+    CreditNote.Amended: lambda e: (
+        f"Credit note {e.issue.number} is over {say.money(e.figures.total, e.figures.currency)} now"
+    ),
+    CreditNote.Confirmed: lambda e: f"Report {e.seen.event} confirmed the credit note as it is",
+    CreditNote.Voided: lambda _: "The credit note was voided; it takes nothing back",
+    CreditNote.Transferred: lambda e: f"The credit note went over to organization {say.short(e.organization_id)}",
+    TaxRate.Reported: lambda e: f"Tax rate {e.provider_id} is {e.terms.name}",
+    TaxRate.Reworded: lambda e: f"The tax rate is called {e.terms.name} since {say.when(e.seen_at)}",
+    # payments
+    Payment.Opened: lambda e: f"Payment {e.provider_id} of {say.provider(e.provider)} became known",
+    Payment.Attempted: say.attempted,
+    Payment.Stood: lambda e: f"The payment as a whole is {e.standing.progress.replace('_', ' ')}",
+    Payment.Applied: say.applied,
+    Payment.ChargeRefunded: lambda e: (
+        f"Of charge {e.charge}, {say.count(e.total.amount, 'minor unit')} in all went back"
+        f" by {say.when(e.total.refunded_at)}"
+    ),
+    Payment.RefundReported: say.refund,
+    Payment.DisputeReported: say.dispute,
+    Payment.FundsMoved: say.funds,
+    Payment.Transferred: lambda e: f"The payment went over to organization {say.short(e.organization_id)}",
     # what providers report
     ProviderEvent.Received: lambda e: f"{say.provider(e.provider)} reported {e.type} ({e.event})",
     ProviderEvent.Processed: lambda e: (
@@ -184,6 +245,8 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Subscription {say.short(e.subscription_id)} is paid through this account"
     ),
     BillingAccount.InvoiceAdded: lambda e: f"Invoice {say.short(e.invoice_id)} was drawn on this account",
+    BillingAccount.PaymentAdded: lambda e: f"Payment {say.short(e.payment_id)} was made through this account",
+    BillingAccount.LanguageLearned: lambda e: f"The customer reads {e.language} best",
     BillingAccount.ContactLearned: lambda e: f"Report {e.seen.event} told how to reach the customer",
     BillingAccount.Deleted: lambda _: "The provider deleted the customer",
 }

@@ -7,7 +7,17 @@ import sys
 
 import typer
 
-from scripts.commands import api_keys, catalog, doctor, events, licenses, processes, projections, provider_events
+from scripts.commands import (
+    api_keys,
+    catalog,
+    doctor,
+    events,
+    licenses,
+    processes,
+    projections,
+    provider_events,
+    webhooks,
+)
 from scripts.commands import signing_keys as keys
 
 app = typer.Typer(
@@ -26,6 +36,7 @@ for name, commands in {
     "events": events.app,
     "projections": projections.app,
     "provider-events": provider_events.app,
+    "webhooks": webhooks.app,
     "keys": keys.app,
     "api-keys": api_keys.app,
 }.items():

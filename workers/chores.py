@@ -14,6 +14,7 @@ from domain.errors import Unavailable
 from projections.deadlines import Deadline, due
 from projections.provider_events import unprocessed
 from projections.seats import occupied
+from projections.webhook_feeds import Owner
 from workers.patience import Patience
 from workers.timetable import Chore
 
@@ -33,6 +34,7 @@ _AT_ONCE = 100
 def chores(services: Services) -> list[Chore]:
     """All of them; each is idempotent and may be left in the middle."""
     deadlines, webhooks, errands = Patience[Deadline](), Patience[UUID](), Patience[UUID](first=10.0)
+    feeds, deliveries = services.webhook_feeds(), Patience[Owner](longest=30.0)
 
     def settle_deadlines() -> None:
         with services.database.connection() as connection:
@@ -47,6 +49,16 @@ def chores(services: Services) -> list[Chore]:
     def sweep_errands() -> None:
         for id in errands.due(services.outbox.due(_MOST), time.monotonic()):
             services.task_queue.run_errand(id)
+
+    def bring_feeds_on() -> None:
+        with services.database.connection() as connection:
+            for endpoint_id, owner in feeds.bring_on(connection):
+                services.task_queue.deliver_webhooks(endpoint_id, owner)
+
+    def sweep_deliveries() -> None:
+        found = services.webhook_deliveries.due_endpoints(services.clock.now(), _MOST)
+        for endpoint_id, owner in deliveries.due(found, time.monotonic()):
+            services.task_queue.deliver_webhooks(endpoint_id, owner)
 
     def expire_seats() -> None:
         """By a worker, or here while the broker is away: seats lapse then, too."""
@@ -68,11 +80,14 @@ def chores(services: Services) -> list[Chore]:
         services.stored_answers.purge(services.clock.now())
         services.sent_invitations.purge(services.clock.now())
         services.rate_limit.purge()
+        services.webhook_deliveries.purge(services.clock.now())
 
     return [
         Chore(1, settle_deadlines),
         Chore(2, expire_seats),
         Chore(2, lapse_tickets),
+        Chore(1, bring_feeds_on),
+        Chore(2, sweep_deliveries),
         Chore(5, sweep_webhooks),
         Chore(5, sweep_errands),
         Chore(15, revive_seats),

@@ -1,4 +1,6 @@
-"""The process that turns facts into errands: mails, and the sessions that a licence has lost. The log is the outbox."""
+"""The process that turns facts into errands (mails, sessions that a licence has lost) and into deliveries of webhooks.
+
+The log is the outbox."""
 
 from __future__ import annotations
 
@@ -16,12 +18,15 @@ if TYPE_CHECKING:
 def run(services: Services, stop: threading.Event) -> None:
     """Follows until `stop` is set. Any number may run: they take turns and take over."""
     dispatcher = Dispatcher(ERRANDS, errands_of, services.outbox.put)
-    followers = Followers(services.database.url, services.codec.to_domain_event, [dispatcher])
+    feeds = services.webhook_feeds()
+    followers = Followers(services.database.url, services.codec.to_domain_event, [dispatcher, feeds])
 
     def after_each_round() -> None:
-        """Workers hear of errands once they are committed; what they do not hear of the sweep finds."""
+        """Workers hear of what is due once it is committed; what they do not hear of the sweeps find."""
         for errand_id in dispatcher.entered():
             services.task_queue.run_errand(errand_id)
+        for endpoint_id, owner in feeds.entered():
+            services.task_queue.deliver_webhooks(endpoint_id, owner)
         services.process_beats.beat("dispatcher")
 
     try:

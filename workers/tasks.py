@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -20,8 +21,9 @@ log = structlog.get_logger()
 _MINUTE = 60_000  # milliseconds, in which Dramatiq counts
 
 
-def declare(broker: dramatiq.Broker, queue: str, services: Services) -> None:
-    """Puts the actors on a broker. Every one is idempotent: a message may come twice, late, or never."""
+def declare(broker: dramatiq.Broker, queue: str, services: Services, wake: Callable[[UUID, UUID | None], None]) -> None:
+    """Puts the actors on a broker. Every one is idempotent: a message may come twice, late, or never. `wake` begins
+    deliveries to an endpoint of an owner, and returns at once."""
 
     def process_provider_event(id: str) -> None:
         """Five retries within some seconds when others were faster or a part is away. It ends in the event's state,
@@ -50,7 +52,13 @@ def declare(broker: dramatiq.Broker, queue: str, services: Services) -> None:
         except (Unavailable, ConcurrentChange) as error:
             log.warning("seats.not_expired", error=type(error).__name__)
 
+    def deliver_webhooks(endpoint_id: str, owner: str) -> None:
+        """Wakes the threads that deliver and waits for none of them: endpoints hang, other tasks must not. No retry:
+        what is due stays so, and the sweep tells again."""
+        wake(UUID(endpoint_id), UUID(owner) if owner else None)
+
     on = {"broker": broker, "queue_name": queue}
     dramatiq.actor(process_provider_event, **on, max_retries=5, min_backoff=200, max_backoff=5000, time_limit=_MINUTE)
     dramatiq.actor(run_errand, **on, max_retries=0, time_limit=5 * _MINUTE)
+    dramatiq.actor(deliver_webhooks, **on, max_retries=0, time_limit=_MINUTE)
     dramatiq.actor(expire_seats, **on, max_retries=0, time_limit=5 * _MINUTE)

@@ -27,6 +27,7 @@ class MailKind(StrEnum):
     LICENSE_REVOKED = "license_revoked"
     SUBSCRIPTION_CANCELLED = "subscription_cancelled"
     TRIAL_ENDING = "trial_ending"
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,15 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
                 "amount": "domain.money.Money: what is charged then",
             },
             optional=_MANAGE_URL,
+        ),
+        MailKind.WEBHOOK_ENDPOINT_DISABLED: Context(
+            required={
+                "endpoint": "text: its scheme, host and port; the rest of the URL may be secret",
+                "endpoint_id": "text: its id",
+                "reason": "text: webhook_failing or webhook_gone",
+                "disabled_at": "datetime: since when",
+            },
+            optional={"resumes_at": "int: the first position of the log that it was not told of"},
         ),
     }
 )

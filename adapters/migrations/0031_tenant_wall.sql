@@ -51,6 +51,13 @@ begin
     return coalesce(owner, stream_owner(id)) = usher_organization();
 end $$;
 
+-- The same for what is about any stream of the log.
+create function tenant_has_stream(id uuid) returns boolean
+language plpgsql stable security definer set search_path = public, pg_temp as $$
+begin
+    return stream_owner(id) = usher_organization();
+end $$;
+
 alter table memberships enable row level security;
 create policy tenant on memberships for select to usher_tenant using (organization_id = usher_organization());
 grant select on memberships to usher_tenant;
@@ -85,6 +92,10 @@ alter table seat_rule_names enable row level security;
 create policy tenant on seat_rule_names for select to usher_tenant using (tenant_has_license(license_id));
 grant select on seat_rule_names to usher_tenant;
 
+alter table invoice_papers enable row level security;
+create policy tenant on invoice_papers for select to usher_tenant using (organization_id = usher_organization());
+grant select on invoice_papers to usher_tenant;
+
 -- Nobody's rows are shown to a tenant from these.
 alter table mails enable row level security;
 alter table login_sessions enable row level security;
@@ -98,7 +109,7 @@ grant select on follower_positions, process_beats to usher_tenant;
 create function log_head() returns bigint language sql stable security definer set search_path = public, pg_temp
 return (select coalesce(max(notification_id), 0) from stored_events);
 
--- A stream that is the tenant's now, or of the catalogue.
+-- A stream that is the tenant's now, or of what is sold to everybody.
 create function own_stream(stream uuid) returns setof stored_events
 language plpgsql stable security definer set search_path = public, pg_temp as $$
 declare
@@ -106,7 +117,7 @@ declare
 begin
     if owner = usher_organization() or (owner is null and exists (
         select from stored_events s
-        where s.originator_id = stream and split_part(s.topic, '.', 1) in ('plan', 'product', 'price_book')))
+        where s.originator_id = stream and split_part(s.topic, '.', 1) in ('plan', 'product', 'price_book', 'tax_rate')))
     then
         return query select * from stored_events s where s.originator_id = stream;
     end if;
@@ -141,7 +152,7 @@ begin atomic
     select notification_id from stored_events where originator_id = stream;
 end;
 
-revoke execute on function stream_owner, tenant_has_license, log_head, own_stream, past_stream, audited_states, stream_positions
+revoke execute on function stream_owner, tenant_has_license, tenant_has_stream, log_head, own_stream, past_stream, audited_states, stream_positions
     from public;
-grant execute on function tenant_has_license, log_head, own_stream, past_stream, audited_states, stream_positions
+grant execute on function tenant_has_license, tenant_has_stream, log_head, own_stream, past_stream, audited_states, stream_positions
     to usher_tenant;

@@ -24,12 +24,14 @@ class Effort:
     connections: int = 64
     sessions: int = 6_000
     webhooks: int = 1_000
+    invoices: int = 10_000
     followed: int = 100_000
     verified: int = 1_000_000
     crowd: int = 1_000_000
     crowd_seconds: float = 600
     burst: int = 20_000
     burst_seconds: float = 10
+    outbound: int = 1_000
 
 
 SMOKE = Effort(
@@ -39,12 +41,14 @@ SMOKE = Effort(
     connections=4,
     sessions=400,
     webhooks=80,
+    invoices=20,
     followed=2_000,
     verified=2_000,
     crowd=30_000,
     crowd_seconds=1,
     burst=40,
     burst_seconds=0.5,
+    outbound=40,
 )
 """Enough to see that every benchmark runs; says nothing about speed."""
 

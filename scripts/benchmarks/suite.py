@@ -10,9 +10,11 @@ from scripts.benchmarks.figures import Effort, Figure
 from scripts.benchmarks.floor import floor
 from scripts.benchmarks.hot_routes import acquire, heartbeat, servers, validate
 from scripts.benchmarks.intake import webhooks
+from scripts.benchmarks.invoicing import invoices
 from scripts.benchmarks.log_reading import follower, verify
 from scripts.benchmarks.log_writing import group_commit
 from scripts.benchmarks.memory import memory
+from scripts.benchmarks.outbound import outbound
 from scripts.benchmarks.pools import seats
 from scripts.benchmarks.scale_out import standby
 from scripts.benchmarks.tenants import tenants
@@ -24,6 +26,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "acquire": acquire,
     "validate": validate,
     "webhooks": webhooks,
+    "outbound": outbound,
+    "invoices": invoices,
     "group-commit": group_commit,
     "follower": follower,
     "verify": verify,
@@ -36,6 +40,6 @@ BENCHMARKS: dict[str, Benchmark] = {
     "standby": standby,
     "tenants": tenants,
 }
-_ONLY_NAMED = ("servers", "seats", "million", "standby", "tenants")
+_ONLY_NAMED = ("invoices", "servers", "seats", "million", "standby", "tenants")
 DEFAULT = tuple(name for name in BENCHMARKS if name not in _ONLY_NAMED)
 """What runs when nothing is named: all that does not take long, and the ground under it."""

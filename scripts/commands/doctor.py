@@ -91,6 +91,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
         yield _check("followers", lambda: _followers(services))
         yield _check("processes", lambda: _processes(services))
         yield _check("webhooks", lambda: _webhooks(services))
+        yield _check("papers", lambda: _papers(services))
         yield _check("api", lambda: _api(settings))
     finally:
         services.close()
@@ -200,6 +201,14 @@ def _webhooks(services: Services) -> str:
     if failed := found["n"] if found else 0:
         raise Wrong(f"{failed} failed", "see `usher provider-events list --status failed`")
     return "none failed"
+
+
+def _papers(services: Services) -> str:
+    """Who the invoices say sells: not a fault while it is missing, since the provider's own paper names the vendor."""
+    vendor = services.catalog.show().get("vendor")
+    if vendor is None:
+        return "invoices name no vendor; put `vendor:` with name, address and tax_ids into the catalogue file"
+    return f"invoices are printed in the name of {', '.join([vendor['name'], *vendor['address'][-1:]])}"
 
 
 def _api(settings: Settings) -> str:

@@ -61,9 +61,10 @@ def standing(services: Services) -> list[dict[str, Any]]:
     from projections.dispatcher import Dispatcher
     from projections.positions import status as status_of
     from projections.seat_limits import SeatLimits
+    from projections.webhook_feeds import WebhookFeeds
 
     with services.database.connection() as connection:
-        found = status_of(connection, [*read_models(), SeatLimits, Dispatcher])
+        found = status_of(connection, [*read_models(), SeatLimits, Dispatcher, WebhookFeeds])
     return [{**row, "state": _state(row)} for row in found]
 
 

@@ -18,7 +18,6 @@ from adapters.walled import ROLE, Walled
 from projections.all import read_models
 from projections.follower import connect
 from projections.positions import prepare
-from tests.conftest import database_from, url_of
 
 
 @pytest.fixture
@@ -39,11 +38,11 @@ def test_a_wall_that_stands_is_said_to_stand(database):
     [
         ("alter table licenses disable row level security", "licenses has no row-level security"),
         ("create table secrets (organization_id uuid)", "secrets has no row-level security"),
-        (f"create policy all_of_it on invoices to {ROLE} using (true)", "invoices shows rows"),
+        (f"create policy all_of_it on daily_counts to {ROLE} using (true)", "daily_counts shows rows"),
     ],
 )
 def test_a_gap_is_found_and_named(database, damage, found):
-    database.execute("insert into invoices select (jsonb_populate_record(null::invoices, %s)).*", (_INVOICE,))
+    database.execute("insert into daily_counts values (now(), gen_random_uuid(), 'seats_opened', 1)")
     look_at(database)
     database.execute(damage)
     with pytest.raises(Gap, match=found) as gap:
@@ -70,25 +69,29 @@ def plain_user(postgres_url) -> Iterator[str]:
         connection.execute(f"drop role {name}")
 
 
-def test_a_user_without_any_other_right_needs_to_be_let_into_the_role_first(
-    postgres_url, plain_user, migrated_template
+def test_a_user_without_other_rights_has_to_be_let_into_the_role_first(
+    empty_database_url, postgres_url, plain_user, database
 ):
-    with database_from(postgres_url, "template0") as url, psycopg.connect(postgres_url, autocommit=True) as admin:
-        name = re.search(r"/(test_\w+)\?", url)
-        assert name
+    """`database`: some other one of this server has the role already."""
+    name = re.search(r"/(test_\w+)\?", empty_database_url)
+    assert name
+    own = empty_database_url.replace("//usher@", f"//{plain_user}@")
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(f"alter database {name[1]} owner to {plain_user}")
-        own = url_of(postgres_url, name[1]).replace("//usher@", f"//{plain_user}@")
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match=f"GRANT {ROLE} TO {plain_user}"):
             migrate(own)
         admin.execute(f"grant {ROLE} to {plain_user}")
         migrate(own)
         with connect(own) as connection:
             prepare(connection, read_models())
-        database = Database(own)
+        theirs = Database(own)
         try:
-            assert look_at(database) >= 15
+            assert look_at(theirs) >= 15
         finally:
-            database.close()
+            theirs.close()
+            admin.execute(f"alter database {name[1]} owner to usher")
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(f"drop owned by {plain_user} cascade")
 
 
 def test_a_process_of_another_user_than_the_owner_is_found(database, postgres_url, plain_user):
@@ -122,10 +125,3 @@ def test_a_confined_question_that_fails_leaves_the_connection_as_it_was(database
     assert walled.confined_to is None
     assert database.fetch_one("select current_user as name") == {"name": "usher"}
     database.close()
-
-
-_INVOICE = """{
-    "invoice_id": "00000000-0000-0000-0000-000000000001", "position": 1,
-    "organization_id": "00000000-0000-0000-0000-000000000002", "provider": "stripe", "provider_id": "in_1",
-    "status": "open", "currency": "usd", "subtotal": 1, "tax": 0, "total": 1, "amount_due": 1, "amount_paid": 0,
-    "refunds": {}, "period_start": "2026-01-01T00:00:00Z", "period_end": "2026-02-01T00:00:00Z", "attempts": 0}"""

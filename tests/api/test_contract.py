@@ -83,6 +83,8 @@ def known(services, shop, ann, caught_up) -> dict[str, str]:
     locked = services.licenses.issue(ann.organization_id, "starter", seats=None, expires_at=None)
     services.machines.activate(locked.key.text, "machine-000001")
     sat = _sit(services, locked.key.text)
+    endpoint = services.webhook_endpoints.add(ann.organization_id, url="http://127.0.0.1:9/", types=["*"]).endpoint
+    delivery = services.webhook_endpoints.test(endpoint.endpoint_id)
     caught_up()
     return {
         "license_id": str(license_of(reference)),
@@ -94,6 +96,8 @@ def known(services, shop, ann, caught_up) -> dict[str, str]:
             services.database.fetch_one("select provider_event_id as id from provider_events")["id"]
         ),
         "fingerprint_digest": fingerprint_digest("machine-000001"),
+        "endpoint_id": str(endpoint.endpoint_id),
+        "delivery_id": str(delivery.delivery_id),
         "code": "pro",
         "plan": "pro",
         "license_key": locked.key.text,

@@ -190,6 +190,22 @@ def test_the_engine_says_how_it_stands(client, services, at_work):
     assert found["usher_seat_pool_switches_total", (("to", "postgres"),)] == 0
 
 
+def test_they_say_how_webhooks_fare(client, services):
+    deliveries = services.webhook_deliveries
+    endpoint = services.webhook_endpoints.add(None, url="http://127.0.0.1:9/", types=["*"]).endpoint.endpoint_id
+    deliveries.count({"delivered": 2, "timeout": 1})
+    deliveries.count({"delivered": 3})
+    deliveries.note_failure(endpoint, services.clock.now())
+    services.webhook_endpoints.test(endpoint)
+    services.database.execute("update webhook_deliveries set created_at = created_at - interval '1 hour'")
+    found = samples(client)
+    assert found["usher_webhook_attempts_total", (("outcome", "delivered"),)] == 5
+    assert found["usher_webhook_attempts_total", (("outcome", "timeout"),)] == 1
+    assert found["usher_webhook_attempts_total", (("outcome", "refused"),)] == 0
+    assert 3600 <= found["usher_webhook_oldest_waiting_seconds", ()] < 3700
+    assert found["usher_webhook_endpoints_failing", ()] == 1
+
+
 def test_metrics_are_answered_while_postgres_is_away(client, services, monkeypatch):
     monkeypatch.setattr(services.database, "connection", away)
     assert samples(client)["usher_postgres_up", ()] == 0

@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def lines() -> list[dict[str, object]]:
     """What a tiny run of some benchmarks prints."""
-    command = [sys.executable, "-m", "scripts.benchmarks", "heartbeat", "webhooks", "follower", "--smoke", "--json"]
+    names = ("heartbeat", "webhooks", "follower", "outbound")
+    command = [sys.executable, "-m", "scripts.benchmarks", *names, "--smoke", "--json"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
     assert ended.returncode in (0, 1), ended.stderr  # 1: a goal was missed, as a tiny run may
     assert ended.stderr == ""
@@ -38,7 +39,7 @@ def test_every_figure_is_one_json_line_with_the_contracts_fields(lines):
 
 
 def test_every_named_benchmark_answers(lines):
-    assert {"heartbeat", "webhooks", "follower"} <= {line["figure"] for line in lines}
+    assert {"heartbeat", "webhooks", "follower", "outbound"} <= {line["figure"] for line in lines}
 
 
 def test_a_comparison_names_what_the_yardstick_reached_in_the_same_run(lines):

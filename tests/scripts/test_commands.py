@@ -195,6 +195,8 @@ def test_a_whole_log_is_verified(engine, services, sold):
         "seat_conflicts",
         "over_limit",
         "read_model_differences",
+        "billing_differences",
+        "doubtful_invoices",
         "ok",
     }
     assert said.json["ok"] is True
@@ -229,6 +231,16 @@ def test_the_doctor_finds_a_gap_in_the_wall_between_tenants(engine, services):
     said = engine("doctor")
     assert said.code == 1
     assert "WRONG  tenant wall: invoices has no row-level security" in said.out
+
+
+def test_the_doctor_says_who_invoices_say_sells(engine, services, sold):
+    def said() -> str:
+        return {check["name"]: check["detail"] for check in engine("doctor", "--json").json["checks"]}["papers"]
+
+    assert "put `vendor:`" in said()
+    file = f"{CATALOG.read_text()}vendor: {{name: Acme Ltd, address: [1 Road, London]}}\n"
+    services.catalog.apply(services.catalog.read(file))
+    assert said() == "invoices are printed in the name of Acme Ltd, London"
 
 
 def test_the_doctor_finds_redis_away(engine, monkeypatch):
