@@ -7,16 +7,16 @@ from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import Any
 
-from adapters import catalog_file
+from adapters.bootstrap_billing import BillingServices
+from adapters.bootstrap_outbound import OutboundServices
+from adapters.bootstrap_people import PeopleServices
 from adapters.bootstrap_usage import UsageServices
 from adapters.emails.kinds import license_file_name
-from adapters.event_recorder import EventRecorder
 from adapters.group_commit import GroupCommit
 from adapters.infrastructure import required
 from adapters.license_file import build_license_file
 from adapters.log_scan import LogScan
 from adapters.notice_post import NoticePost
-from adapters.outbound import OutboundServices
 from adapters.postgres_line import PostgresLine
 from adapters.queue_tickets import QueueTickets
 from adapters.redis_cluster import line_to
@@ -27,26 +27,15 @@ from adapters.seat_epochs import SeatEpochs
 from adapters.seat_log import SeatLog
 from adapters.settings import Settings
 from adapters.signing_key import Algorithm
-from adapters.stripe_gateway import StripeGateway
 from adapters.switching_seats import SwitchingSeats
 from adapters.ticket_seal import TicketSeals
 from adapters.user_digests import UserDigests
 from adapters.verification_records import VerificationRecords
-from application.api_keys import ApiKeys
-from application.billing import Billing
-from application.billing_accounts import BillingAccounts
-from application.billing_rules import BillingRules
-from application.catalog import Catalog
-from application.entitling import Entitling
 from application.errands import Errands
 from application.history import History
-from application.license_guard import LicenseGuard
-from application.license_keys import LicenseKeys
 from application.licenses import Licenses
-from application.logins import Logins
 from application.machines import LicenseMachines
 from application.notices import Notices
-from application.organizations import Organizations
 from application.purchase_claims import PurchaseClaims
 from application.queue_rounds import QueueRounds
 from application.seat_admission import SeatAdmission
@@ -57,94 +46,18 @@ from application.seat_queue import SeatQueue
 from application.seat_rules import LicenseSeatRules
 from application.seat_work import SeatWork
 from application.seats import Denied, Seats
-from application.store import Store
 from application.ticket_endings import TicketEndings
-from application.users import Users
 from application.validation import Validation
 from application.verification import Verification
-from application.work import Works
 from projections.all import read_models
 from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(OutboundServices, UsageServices):
+class Services(PeopleServices, BillingServices, OutboundServices, UsageServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)
-
-    @cached_property
-    def store(self) -> Store:
-        return Store(EventRecorder(self.database), self.codec)
-
-    @cached_property
-    def license_keys(self) -> LicenseKeys:
-        return LicenseKeys(self.secrets.key_for("license-keys"), self.catalog)
-
-    @cached_property
-    def users(self) -> Users:
-        erasable = (*self.erasable_names, *self.erasable_webhook_data)
-        access = self.passwords, self.login_sessions, self.key_index, self.tokens
-        return Users(
-            self.store,
-            self.personal_data,
-            *access,
-            self.clock,
-            public_url=self.settings.public_url,
-            also_erase=[
-                self.mailer.erasing,
-                lambda _, organization_id: [each.erase(organization_id) for each in erasable],
-            ],
-        )
-
-    @cached_property
-    def logins(self) -> Logins:
-        return Logins(self.store, self.personal_data, self.passwords, self.login_sessions, self.tokens, self.clock)
-
-    @cached_property
-    def organizations(self) -> Organizations:
-        return Organizations(self.store, self.personal_data, self.rights_log)
-
-    @cached_property
-    def api_keys(self) -> ApiKeys:
-        return ApiKeys(self.store, self.key_index, self.clock)
-
-    @cached_property
-    def catalog(self) -> Catalog:
-        return Catalog(self.store, self.clock, read=catalog_file.read)
-
-    @cached_property
-    def entitling(self) -> Entitling:
-        return Entitling(self.catalog, self.license_keys)
-
-    @cached_property
-    def works(self) -> Works:
-        return Works(self.store, self.license_guard, self.clock)
-
-    @cached_property
-    def billing_accounts(self) -> BillingAccounts:
-        return BillingAccounts(self.organizations, self.entitling)
-
-    @cached_property
-    def stripe(self) -> StripeGateway:
-        return StripeGateway(self.settings.stripe_secret_key, self.clock, api_base=self.settings.stripe_api_base)
-
-    @cached_property
-    def billing(self) -> Billing:
-        return Billing(
-            self.store,
-            self.provider_records,
-            {"stripe": self.stripe},
-            BillingRules(self.catalog, self.billing_accounts, self.provider_records, self.entitling),
-            self.entitling,
-            self.works,
-            self.clock,
-            self.task_queue.process_provider_event,
-        )
-
-    @cached_property
-    def license_guard(self) -> LicenseGuard:
-        return LicenseGuard(self.seat_work, self.quota_work, self.clock)
 
     @cached_property
     def licenses(self) -> Licenses:
@@ -171,16 +84,16 @@ class Services(OutboundServices, UsageServices):
     @cached_property
     def seat_denials(self) -> SeatDenials:
         """For the event loop of this process."""
-        return SeatDenials(self.group_commit, self.store, SeatLog(self.database, self.codec), self.clock)
+        return SeatDenials(self.group_commit, self.store, SeatLog(self.unwalled, self.codec), self.clock)
 
     @cached_property
     def seat_moves(self) -> SeatMoves:
         """For the event loop of this process."""
         return SeatMoves(
             self.seats,
-            SeatLog(self.database, self.codec),
+            SeatLog(self.unwalled, self.codec),
             self.session_callers,
-            SeatClaims(self.database),
+            SeatClaims(self.unwalled),
             self.seat_admission,
             self.clock,
             ReturnStatements(),
@@ -190,7 +103,7 @@ class Services(OutboundServices, UsageServices):
     def seat_queue(self) -> SeatQueue:
         """For the event loop of this process."""
         pool = self._seat_pool(self.redis_line, self.postgres_line)
-        tickets, claims = QueueTickets(self.database), SeatClaims(self.database)
+        tickets, claims = QueueTickets(self.unwalled), SeatClaims(self.unwalled)
         return SeatQueue(
             seats=self.seats,
             rounds=QueueRounds(pool, self.seats.loading, tickets, claims, self.clock),
@@ -207,7 +120,7 @@ class Services(OutboundServices, UsageServices):
     @cached_property
     def ticket_endings(self) -> TicketEndings:
         """For threads and workers."""
-        return TicketEndings(self.store, QueueTickets(self.database), self.clock)
+        return TicketEndings(self.store, QueueTickets(self.unwalled), self.clock)
 
     @cached_property
     def validation(self) -> Validation:
@@ -239,10 +152,10 @@ class Services(OutboundServices, UsageServices):
             pool=pool,
             log=log,
             store=self.store,
-            seat_log=SeatLog(self.database, self.codec),
-            epochs=SeatEpochs(self.database),
+            seat_log=SeatLog(self.unwalled, self.codec),
+            epochs=SeatEpochs(self.unwalled),
             callers=self.session_callers,
-            claims=SeatClaims(self.database),
+            claims=SeatClaims(self.unwalled),
             admission=self.seat_admission,
             license_index=self.license_index,
             signing=self.signing,
@@ -253,8 +166,8 @@ class Services(OutboundServices, UsageServices):
     @property
     def seat_admission(self) -> SeatAdmission:
         """For one event loop."""
-        tickets = QueueTickets(self.database)
-        return SeatAdmission(SeatClaims(self.database), UserDigests(self.secrets), tickets, self.clock)
+        tickets = QueueTickets(self.unwalled)
+        return SeatAdmission(SeatClaims(self.unwalled), UserDigests(self.secrets), tickets, self.clock)
 
     @cached_property
     def notices(self) -> Notices:
@@ -263,6 +176,7 @@ class Services(OutboundServices, UsageServices):
             self.catalog,
             self.organizations,
             self.users,
+            self.member_notices,
             self.webhook_notices,
             self.license_keys,
             self.license_file,
@@ -274,7 +188,9 @@ class Services(OutboundServices, UsageServices):
     @cached_property
     def errands(self) -> Errands:
         post = NoticePost(self.mailer, self.clock)
-        claims = PurchaseClaims(self.store, self.personal_data, self.billing_accounts, self.works)
+        claims = PurchaseClaims(
+            self.store, self.personal_data, self.organizations, self.memberships, self.billing_accounts, self.works
+        )
         ends = self.seat_work, self.webhook_endpoints
         return Errands(self.store, self.outbox, self.notices, post, claims, *ends, self.clock)
 
@@ -291,7 +207,7 @@ class Services(OutboundServices, UsageServices):
     @cached_property
     def verification(self) -> Verification:
         compare = partial(compare_read_models, self.database.url, self.codec.to_domain_event, read_models())
-        records = VerificationRecords(self.database)
+        records = VerificationRecords(self.unwalled)
         return Verification(LogScan(self.database), self.codec, compare, records, self.clock)
 
 

@@ -48,7 +48,7 @@ class UsageServices(Infrastructure):
 
     @cached_property
     def rights_log(self) -> RightsLog:
-        return RightsLog(self.database)
+        return RightsLog(self.unwalled)
 
     @cached_property
     def subject_digests(self) -> SubjectDigests:
@@ -60,7 +60,7 @@ class UsageServices(Infrastructure):
 
     @cached_property
     def quota_totals(self) -> QuotaTotals:
-        return QuotaTotals(self.database)
+        return QuotaTotals(self.unwalled)
 
     @cached_property
     def offer(self) -> Offer:
@@ -117,7 +117,7 @@ class UsageServices(Infrastructure):
 
     def quota_tellers(self) -> list[QuotaHeads | QuotaRights]:
         """Followers of both logs that keep the quota pool and the warnings up to date."""
-        ranges, work = UsageRanges(self.database), self.quota_work
+        ranges, work = UsageRanges(self.unwalled), self.quota_work
         return [
             QuotaRights(work.changed),
             QuotaHeads(lambda after, until: work.behind(ranges.heads(after, until))),

@@ -8,46 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from adapters.catalog_entitlements import entitlements
+from adapters.vendor_logo import logo
 from adapters.yaml_tree import Flaw, Node, read_tree
 from adapters.yaml_values import (
     Convert,
     Reading,
-    Unread,
     Wrong,
-    boolean,
-    duration,
-    each_duration,
-    entries_of,
     integer,
     items_of,
-    number,
-    parsed,
-    share,
     shown,
     text,
     word,
 )
 from domain.catalog import CatalogFile, MeterEntry, PlanEntry, ProductEntry, refusal
-from domain.durations import CalendarTerm
-from domain.entitlements import Entitlements, Feature, Overage, RateLimit, RatePeriod
-from domain.limit import UNLIMITED, Anchor, Each, Limit, LimitPeriod, OnUpgrade
 from domain.meter import Aggregation, MeterTerms
 from domain.money import CURRENCIES, Money
 from domain.plan import Interval, PlanTerms, Price
 from domain.problems import Problem
-from domain.seat_policy import BorrowRules, Leasing, QueueRules, SeatGroup, SeatPolicy
+from domain.vendor import Identity
 
 FORMAT = 1
 
 
-def read(data: str | bytes) -> CatalogFile:
-    """The catalogue in `data`, sane and free of contradictions.
+def read(data: str | bytes, folder: Path | None = None) -> CatalogFile:
+    """The catalogue in `data`, sane and free of contradictions. In `folder` the vendor's logo is looked for.
 
     Raises `CatalogInvalid`; its `details.problems` is `[{"line", "path", "message"}]`, in the order of lines.
     """
@@ -57,7 +48,7 @@ def read(data: str | bytes) -> CatalogFile:
         raise refusal([Problem(flaw.path, flaw.message)], {flaw.path: flaw.line}) from flaw
     reading = Reading()
     reading.note(Problem(flaw.path, flaw.message) for flaw in tree.flaws)
-    found = reading.convert(_file, tree.root)
+    found = reading.convert(partial(_file, folder), tree.root)
     if reading.problems:
         raise refusal(reading.problems, tree.lines)
     file: CatalogFile = replace(found, lines=tree.lines)
@@ -76,10 +67,23 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def _file(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {"version": _version, "products": _products, "meters": _meters, "plans": _plans}
-    make = lambda version, **entries: CatalogFile(**entries)  # noqa: E731
-    return reading.record(make, node, fields, "version", "products", "plans")
+def _file(folder: Path | None, reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {"version": _version, "products": _products, "plans": _plans}
+    required = tuple(fields)
+    fields |= {"vendor": partial(_vendor, folder), "meters": _meters}
+    return reading.record(lambda version, **entries: CatalogFile(**entries), node, fields, *required)
+
+
+def _vendor(folder: Path | None, reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {
+        **{"name": text, "address": _texts, "tax_ids": _texts, "email": text, "website": text, "phone": text},
+        **{"footer": text, "logo": partial(logo, folder)},
+    }
+    return reading.record(Identity, node, fields, "name")
+
+
+def _texts(reading: Reading, node: Node) -> Any:
+    return reading.all(text, items_of(node))
 
 
 def _products(reading: Reading, node: Node) -> Any:
@@ -128,7 +132,7 @@ def _plan(reading: Reading, node: Node) -> Any:
         "product": text,
         "name": text,
         "trial_days": integer,
-        "entitlements": _entitlements,
+        "entitlements": entitlements,
         "prices": _prices,
     }
     return reading.record(_plan_entry, node, fields, "code", "product", "name", "entitlements", "prices")
@@ -158,131 +162,10 @@ def _priced(*, amount: int, currency: str, **rest: Any) -> Price:
     return Price(money=Money(amount, currency), **rest)
 
 
-def _entitlements(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {
-        "seats": _seats,
-        "overage": _overage,
-        "lease": duration,
-        "heartbeat": duration,
-        "offline_grace": duration,
-        "payment_grace": each_duration,
-        "license_term": _license_term,
-        "machines": integer,
-        "features": _features,
-        "limits": _limits,
-        "rate_limits": _rate_limits,
-        "late_usage": duration,
-        **_SEAT_POLICY,
-    }
-    return reading.record(_entitled, node, fields, "seats")
-
-
-def _entitled(**given: Any) -> Entitlements:
-    policy = {name: given.pop(name) for name in _SEAT_POLICY if name in given}
-    return Entitlements(**given, seat_policy=SeatPolicy(**policy))
-
-
-def _features(reading: Reading, node: Node) -> Any:
-    return reading.all(_feature, entries_of(node).values())
-
-
-def _feature(reading: Reading, node: Node) -> Feature:
-    if not isinstance(node.value, bool | int):
-        raise Wrong(f"{shown(node)} is neither true, false nor a whole number")
-    return Feature.of(node.name, node.value)
-
-
-def _limits(reading: Reading, node: Node) -> Any:
-    """A meter has one limit, or a list of them."""
-    found = reading.all(_limits_on, entries_of(node).values())
-    return found if isinstance(found, Unread) else tuple(limit for limits in found for limit in limits)
-
-
-def _limits_on(reading: Reading, node: Node) -> Any:
-    several = items_of(node) if isinstance(node.value, list) else [node]
-    return reading.all(partial(_limit, node.name), several)
-
-
-def _limit(meter: str, reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {
-        "amount": _limit_amount,
-        "per": partial(word, LimitPeriod),
-        "warn_at": share,
-        "hard": boolean,
-        "each": partial(word, Each),
-        "anchor": partial(word, Anchor),
-        "on_upgrade": partial(word, OnUpgrade),
-    }
-    return reading.record(partial(Limit, meter), node, fields, "amount", "per")
-
-
-def _rate_limits(reading: Reading, node: Node) -> Any:
-    return reading.all(_rate_limit, entries_of(node).values())
-
-
-def _rate_limit(reading: Reading, node: Node) -> RateLimit:
-    calls, slash, per = node.value.partition("/") if isinstance(node.value, str) else ("", "", "")
-    if not (slash and calls.isascii() and calls.isdigit() and len(calls) < 10 and per in list(RatePeriod)):
-        raise Wrong(f'{shown(node)} is not a rate such as "10/second" (or minute, hour, day)')
-    return RateLimit(node.name, int(calls), RatePeriod(per))
-
-
-def _groups(reading: Reading, node: Node) -> Any:
-    return reading.all(_group, entries_of(node).values())
-
-
-def _group(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {"reserved": integer, "limit": integer, "priority": integer}
-    return reading.record(partial(SeatGroup, node.name), node, fields)
-
-
-def _queue(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {"length": integer, "patience": duration, "collect": duration}
-    return reading.record(QueueRules, node, fields)
-
-
-def _borrow(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {"longest": duration, "keep": integer}
-    return reading.record(BorrowRules, node, fields, "longest")
-
-
-_SEAT_POLICY: dict[str, Convert] = {
-    "resume": duration,
-    "leasing": partial(word, Leasing),
-    "seats_per_user": integer,
-    "groups": _groups,
-    "queue": _queue,
-    "borrow": _borrow,
-    "swap": boolean,
-}
-
-
 def _version(reading: Reading, node: Node) -> int:
     if node.value is True or node.value != FORMAT:
         raise Wrong(f"{shown(node)} is not a version of this format; write {FORMAT}")
     return FORMAT
-
-
-def _seats(reading: Reading, node: Node) -> Any:
-    return "quantity" if node.value == "quantity" else number(node, 'a whole number or the word "quantity"')
-
-
-def _limit_amount(reading: Reading, node: Node) -> Any:
-    return UNLIMITED if node.value == UNLIMITED else number(node, 'a whole number or the word "unlimited"')
-
-
-def _overage(reading: Reading, node: Node) -> Overage:
-    if node.value == UNLIMITED:
-        return Overage.UNLIMITED
-    shares = [each for each in Overage if each is not Overage.UNLIMITED]
-    for each in shares:
-        if not isinstance(node.value, bool | str) and node.value == Decimal(each):
-            return each
-    raise Wrong(f'{shown(node)} is none of {", ".join(shares)} and "unlimited"')
-
-
-def _license_term(reading: Reading, node: Node) -> Any:
-    return "period" if node.value == "period" else parsed(CalendarTerm.parse, node, 'or the word "period"')
 
 
 def _currency(reading: Reading, node: Node) -> str:

@@ -1,4 +1,4 @@
-"""What providers sent and taught us, outside the log: raw bodies, who waits for what, which invoice a payment pays."""
+"""What providers sent, outside the log: raw bodies, and who waits for what."""
 
 from __future__ import annotations
 
@@ -48,21 +48,6 @@ class ProviderRecords:
             (provider, list(arrived)),
         )
         return [row["provider_event_id"] for row in found]
-
-    @staticmethod
-    def learn_payment(provider: str, payment: str, invoice: str) -> Row:
-        return (
-            "insert into provider_payments (provider, payment, invoice) values (%s, %s, %s) on conflict do nothing",
-            (provider, payment, invoice),
-        )
-
-    def invoices_paid_by(self, provider: str, payments: Sequence[str]) -> list[str]:
-        """The provider's ids of the invoices that these charges or payment intents pay."""
-        found = self._database.fetch_all(
-            "select distinct invoice from provider_payments where provider = %s and payment = any(%s) order by invoice",
-            (provider, list(payments)),
-        )
-        return [row["invoice"] for row in found]
 
     def unprocessed(
         self, *, received_before: datetime, limit: int, received_after: datetime | None = None

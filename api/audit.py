@@ -82,6 +82,10 @@ class VerificationAnswer(BaseModel):
     seat_conflicts: int
     over_limit: int
     read_model_differences: int
+    billing_differences: int = 0
+    doubtful_invoices: int = Field(
+        0, description="Whose sums do not hold as the provider told them; nothing is damaged."
+    )
     ok: bool
     started_at: Time
     finished_at: Time

@@ -16,11 +16,12 @@ from starlette.exceptions import HTTPException
 from domain import errors
 from domain.errors import UsherError
 from domain.rate import Allowance
+from domain.usage_errors import QuotaExceeded
 
 STATUS: dict[type[UsherError], int] = {
     errors.SignatureInvalid: 400,
     errors.NotAuthenticated: 401,
-    errors.QuotaExceeded: 402,
+    QuotaExceeded: 402,
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,

@@ -1,15 +1,17 @@
-"""Invoices as the provider last reported them (contract §6)."""
+"""Invoices as the provider last reported them, and their papers (contract §6)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime, StringConstraints
 
 from api.auth import Caller, require, services_of
-from api.bodies import Line, Moment
+from api.bodies import Line
+from api.invoice_answers import InvoiceAnswer, MoneyAnswer, WholeInvoiceAnswer
+from api.invoice_showing import whole_invoice
 from api.paging import Listing, Page, page_of
 from api.parameters import known_parameters
 from api.subscriptions import PeriodAnswer, ProviderAnswer
@@ -24,32 +26,14 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["billing"], dependencies=[Depends(known_parameters)])
 
-_SUMS = ("subtotal", "tax", "total", "amount_due", "amount_paid", "amount_refunded")
-
-
-class MoneyAnswer(BaseModel):
-    amount: int = Field(description="In minor units.")
-    currency: str
-
-
-class InvoiceAnswer(BaseModel):
-    id: UUID
-    organization_id: UUID
-    number: str | None
-    subscription_id: UUID | None
-    status: InvoiceStatus
-    subtotal: MoneyAnswer
-    tax: MoneyAnswer
-    total: MoneyAnswer
-    amount_due: MoneyAnswer
-    amount_paid: MoneyAnswer
-    amount_refunded: MoneyAnswer
-    period: PeriodAnswer
-    attempts: int = Field(description="Failed attempts to collect it.")
-    next_attempt_at: Moment | None
-    issued_at: Moment | None
-    paid_at: Moment | None
-    provider: ProviderAnswer
+Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,2}$")]
+_PDF: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}
+}
+_SUMS = (
+    *("subtotal", "discount", "tax", "total", "amount_due", "amount_paid"),
+    *("amount_remaining", "amount_refunded", "amount_credited"),
+)
 
 
 class InvoiceListing(Listing):
@@ -61,6 +45,10 @@ def show_invoices(
     status: InvoiceStatus | None = None,
     subscription_id: UUID | None = None,
     provider_id: Line | None = Query(None, description="The provider's id, e.g. `in_…`."),
+    number: Line | None = None,
+    issued_since: AwareDatetime | None = None,
+    issued_until: AwareDatetime | None = Query(None, description="Before this time."),
+    doubtful: bool | None = Query(None, description="Only those whose sums do not hold, or only those whose do."),
     organization_id: UUID | None = None,
     caller: Caller = require(Scope.INVOICES_READ),
     page: Page = Depends(page_of),
@@ -75,6 +63,10 @@ def show_invoices(
             status=status,
             subscription_id=subscription_id,
             provider_id=provider_id,
+            number=number,
+            issued_since=issued_since,
+            issued_until=issued_until,
+            doubtful=doubtful,
             organization_id=narrowed,
             after=page.after_number,
             limit=page.take,
@@ -85,38 +77,56 @@ def show_invoices(
 @router.get("/invoices/{invoice_id}")
 def show_invoice(
     invoice_id: UUID, caller: Caller = require(Scope.INVOICES_READ), services: Services = Depends(services_of)
-) -> InvoiceAnswer:
-    """One invoice, from the log."""
+) -> WholeInvoiceAnswer:
+    """One invoice with its lines, taxes, discounts, payments, refunds, disputes and credit notes, from the log."""
+    whole = services.invoices.whole(invoice_id)
+    caller.must_see(whole.invoice.organization_id, "invoice", invoice_id)
+    return whole_invoice(whole)
+
+
+@router.get("/invoices/{invoice_id}/pdf", response_class=Response, responses=_PDF)
+def show_invoice_pdf(
+    invoice_id: UUID,
+    language: Language | None = Query(None, description="Instead of the customer's, e.g. `de`."),
+    caller: Caller = require(Scope.INVOICES_READ),
+    services: Services = Depends(services_of),
+) -> Response:
+    """The invoice as a PDF for a bookkeeper: the same bytes for the same invoice."""
+    _must_see(services, caller, invoice_id)
+    return _pdf(*services.invoice_pdf(invoice_id, language))
+
+
+@router.get("/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf", response_class=Response, responses=_PDF)
+def show_credit_note_pdf(
+    invoice_id: UUID,
+    credit_note_id: UUID,
+    language: Language | None = Query(None, description="Instead of the customer's, e.g. `de`."),
+    caller: Caller = require(Scope.INVOICES_READ),
+    services: Services = Depends(services_of),
+) -> Response:
+    """A credit note of the invoice as a PDF."""
+    _must_see(services, caller, invoice_id)
+    return _pdf(*services.credit_note_pdf(invoice_id, credit_note_id, language))
+
+
+def _must_see(services: Services, caller: Caller, invoice_id: UUID) -> None:
     invoice = services.store.fetch(Invoice, invoice_id)
     caller.must_see(invoice.organization_id, "invoice", invoice_id)
-    figures, issue = invoice.figures, invoice.issue
-    return InvoiceAnswer(
-        id=invoice.id,
-        organization_id=invoice.organization_id,
-        number=issue.number,
-        subscription_id=invoice.subscription_id,
-        status=invoice.status,
-        **_sums({**vars(figures), "amount_refunded": invoice.amount_refunded}),
-        period=PeriodAnswer(start=issue.period_start, end=issue.period_end),
-        attempts=max(invoice.attempts, default=0),
-        next_attempt_at=invoice.next_attempt_at,
-        issued_at=issue.issued_at,
-        paid_at=issue.paid_at,
-        provider=ProviderAnswer.of(invoice),
-    )
+
+
+def _pdf(name: str, content: bytes) -> Response:
+    return Response(content, 200, {"Content-Disposition": f'inline; filename="{name}"'}, media_type="application/pdf")
 
 
 def _item(row: dict[str, Any]) -> InvoiceAnswer:
+    sums = {**row, "amount_remaining": row["remaining"]}
+    monies = {name: MoneyAnswer(amount=sums[name], currency=row["currency"]) for name in _SUMS}
     return InvoiceAnswer(
         **{
             **row,
-            **_sums(row),
+            **monies,
             "id": row["invoice_id"],
             "period": PeriodAnswer(start=row["period_start"], end=row["period_end"]),
             "provider": ProviderAnswer(name=row["provider"], id=row["provider_id"]),
         }
     )
-
-
-def _sums(facts: dict[str, Any]) -> dict[str, MoneyAnswer]:
-    return {name: MoneyAnswer(amount=facts[name], currency=facts["currency"]) for name in _SUMS}

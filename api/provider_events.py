@@ -37,6 +37,7 @@ class ProviderEventAnswer(BaseModel):
     waiting_for: str | None = Field(description="Of a deferred event: what it depends on and is not known yet.")
     problem: str | None = Field(description="Why it was ignored, or the kind of the fault it failed with.")
     consequences: list[UUID] = Field(description="The streams that its processing touched.")
+    remarks: list[str] = Field(description="What was odd about it, e.g. an object of another API version.")
 
 
 class ProviderEventListing(Listing):
@@ -84,10 +85,16 @@ def _shown(event: ProviderEvent) -> ProviderEventAnswer:
         waiting_for=event.waiting_for,
         problem=event.problem,
         consequences=list(event.consequences),
+        remarks=list(event.remarks),
     )
 
 
 def _item(row: dict[str, Any]) -> ProviderEventAnswer:
     return ProviderEventAnswer(
-        **{**row, "id": row["provider_event_id"], "consequences": list(row["consequences"] or ())}
+        **{
+            **row,
+            "id": row["provider_event_id"],
+            "consequences": list(row["consequences"] or ()),
+            "remarks": list(row["remarks"] or ()),
+        }
     )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.access import of_member
 from api.auth import identify
 from api.bodies import Body, Time
 from api.errors import rate_headers
@@ -22,15 +23,17 @@ from application.quotas import Verdict, Wanted
 from application.usage_intake import Caller as Teller
 from domain import durations
 from domain.api_key import Scope
-from domain.errors import InvalidRequest, QuotaExceeded, RateLimited
+from domain.errors import InvalidRequest, RateLimited
 from domain.meter import shown
 from domain.usage import MOST_RECORDS, Told
+from domain.usage_errors import QuotaExceeded
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
     from api.auth import Caller
 
 MOST_CHECKS = 20
+_WRITES = of_member(Scope.USAGE_WRITE)
 _LONGEST = timedelta(hours=1)
 RecordId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[!-~]+$")]
 Subject = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
@@ -198,7 +201,7 @@ async def account_of(
 
 async def _caller(request: Request) -> Caller:
     caller = await identify(request)
-    caller.require(Scope.USAGE_WRITE)
+    _WRITES.check(caller)
     return caller
 
 
@@ -220,6 +223,7 @@ def routes(base: str) -> list[HotRoute]:
             "POST",
             f"{base}/usage",
             record_usage,
+            rule=_WRITES,
             operation=operation(
                 "Record what was used",
                 {202: ("Stored: new ones, and ones that were there before", UsageTaken)},
@@ -234,6 +238,7 @@ def routes(base: str) -> list[HotRoute]:
             "POST",
             f"{base}/usage/check",
             check_usage,
+            rule=_WRITES,
             operation=operation(
                 "May this be used now?",
                 {200: ("Yes", CheckAnswer)},

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from eventsourcing.persistence import IntegrityError
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth import holder_of
 from api.hot import HotRoute, answer_json, operation
 from domain.errors import NotFound, SignatureInvalid
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
 
 
+_Moment = Annotated[AwareDatetime, Field(strict=True)]
+"""How thin events write their time."""
+
+
 class StripeEvent(BaseModel):
     """As much of an event as is read before it is stored; the rest is kept as it came."""
 
@@ -27,7 +32,11 @@ class StripeEvent(BaseModel):
 
     id: _Name
     type: _Name
-    created: Annotated[int, Field(ge=0, le=253_402_300_799)]
+    created: Annotated[int, Field(ge=0, le=253_402_300_799)] | _Moment
+
+    @property
+    def created_at(self) -> datetime:
+        return self.created if isinstance(self.created, datetime) else datetime.fromtimestamp(self.created, UTC)
 
 
 class WebhookAnswer(BaseModel):
@@ -47,9 +56,7 @@ async def stripe(request: Request) -> Response:
     if not services.webhook_signatures.verify(body, request.headers.get("stripe-signature", "")):
         raise SignatureInvalid()
     event = _event(body)
-    received, rows = services.billing.receive(
-        "stripe", event.id, event.type, datetime.fromtimestamp(event.created, UTC), body
-    )
+    received, rows = services.billing.receive("stripe", event.id, event.type, event.created_at, body)
     duplicate = False
     try:
         await services.group_commit.append(
@@ -80,6 +87,7 @@ def routes(base: str) -> list[HotRoute]:
             "POST",
             f"{base}/webhooks/stripe",
             stripe,
+            rule=holder_of("Stripe's signature"),
             operation=operation(
                 "A webhook of Stripe",
                 {200: ("It is stored", WebhookAnswer)},

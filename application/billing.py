@@ -12,12 +12,13 @@ from uuid import UUID
 import structlog
 
 from application.attribution import acting
-from application.billing_rules import BillingRules, ParentUnknown
+from application.billing_case import NotOurs, ParentUnknown, streams_about
+from application.billing_rules import BillingRules
 from application.work import Work, Works
 from domain.errors import NotFound
 from domain.ids import provider_event_id
 from domain.provider_event import ProviderEvent
-from domain.provider_facts import ProviderFact
+from domain.provider_facts import ProviderFact, Reading
 from domain.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -29,15 +30,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_PURGED = Reading(None, "the body was purged")
+
 
 class Provider(Protocol):
     """What Usher asks of a payment provider's adapter."""
 
-    def translate(self, body: bytes) -> ProviderFact | None:
-        """A raw webhook in our words; None when nothing here can follow from its kind."""
+    def read(self, body: bytes) -> Reading:
+        """A raw webhook in our words. Asks the provider anew where the webhook itself cannot be understood."""
 
-    def look_up(self, reference: str) -> Sequence[ProviderFact]:
-        """Facts about an object that a webhook depends on, e.g. `subscription/sub_1A…`; none when it cannot tell."""
+    def look_up(self, reference: str) -> Sequence[ProviderFact] | None:
+        """Facts about an object that a webhook depends on, e.g. `subscription/sub_1A…`; None when it cannot tell."""
 
 
 class Billing:
@@ -93,19 +96,14 @@ class Billing:
             return
         with acting(f"provider:{event.provider}", f"event:{provider_event_id}"):
             body = self._records.body(provider_event_id)
-            fact = self._providers[event.provider].translate(body) if body is not None else None
-            if fact is None:
-                reason = "nothing follows from events of this kind" if body is not None else "the body was purged"
-                self._store.change(
-                    ProviderEvent, provider_event_id, lambda e: e.ignore(reason=reason, now=self._clock.now())
-                )
+            reading = self._providers[event.provider].read(body) if body is not None else _PURGED
+            if reading.fact is None:
+                self._ignore(event, reading.reason)
                 return
             try:
-                self._apply_with_parents(event, fact)
-            except ParentUnknown as unknown:
-                self._defer(event, unknown.reference)
-                with suppress(ParentUnknown):  # one that arrived just before our note was there has not woken us
-                    self._apply(event, fact)
+                self._follow(event, reading)
+            except NotOurs as nothing:
+                self._ignore(event, str(nothing))
 
     def fail(self, provider_event_id: UUID, error: Exception) -> None:
         """Makes a fault visible on the event."""
@@ -127,26 +125,42 @@ class Billing:
     def _settle(self, work: Work, subscription_id: UUID, now: datetime) -> None:
         self._entitling.settle(work, work.fetch(Subscription, subscription_id), now)
 
-    def _apply(self, event: ProviderEvent, fact: ProviderFact) -> None:
+    def _follow(self, event: ProviderEvent, reading: Reading) -> None:
+        """With what the report depends on and has not arrived; it waits when that cannot be had."""
+        asked: dict[str, bool] = {}
+        try:
+            self._again_with_parents(lambda: self._apply(event, reading, asked), event.provider, asked)
+        except ParentUnknown as unknown:
+            self._defer(event, unknown.reference)
+            with suppress(ParentUnknown):  # one that arrived just before our note was there has not woken us
+                self._apply(event, reading, asked)
+
+    def _ignore(self, event: ProviderEvent, reason: str) -> None:
+        self._store.change(
+            ProviderEvent,
+            event.id,
+            lambda e: e.ignore(reason=reason, now=self._clock.now()),
+            rows=[self._records.stop_waiting(event.id)],
+        )
+
+    def _apply(self, event: ProviderEvent, reading: Reading, asked: Mapping[str, bool]) -> None:
         arrived: list[str] = []
 
         def decide(work: Work, now: datetime) -> None:
-            arrived[:] = self._rules.apply(work, event.provider, fact, now)
+            assert reading.fact is not None
+            work.expect([event.id, *streams_about(event.provider, reading.fact)])
+            arrived[:] = self._rules.apply(work, event.provider, reading.fact, now, asked)
             current = work.fetch(ProviderEvent, event.id)
-            current.process(consequences=work.touched, now=now)
+            current.process(consequences=work.touched, remarks=reading.remarks, now=now)
             work.rows.append(self._records.stop_waiting(event.id))
 
         self._works.run(decide)
         for waiting in self._records.waiting_for(event.provider, arrived):
             self._wake(waiting)
 
-    def _apply_with_parents(self, event: ProviderEvent, fact: ProviderFact) -> None:
-        """Looks up what the report depends on and has not arrived; `ParentUnknown` when that leads nowhere."""
-        asked: set[str] = set()
-        self._again_with_parents(lambda: self._apply(event, fact), event.provider, asked)
-
-    def _again_with_parents(self, act: Callable[[], object], provider: str, asked: set[str]) -> None:
-        """The provider may know what we do not; what it answers goes the way of a webhook, with its own parents."""
+    def _again_with_parents(self, act: Callable[[], object], provider: str, asked: dict[str, bool]) -> None:
+        """The provider may know what we do not; what it answers goes the way of a webhook, with its own parents.
+        `ParentUnknown` when that leads nowhere."""
         while True:
             try:
                 act()
@@ -154,12 +168,14 @@ class Billing:
             except ParentUnknown as unknown:
                 if unknown.reference in asked:
                     raise
-                asked.add(unknown.reference)
-                for parent in self._providers[provider].look_up(unknown.reference):
-                    self._again_with_parents(partial(self._bring_in, provider, parent), provider, asked)
+                found = self._providers[provider].look_up(unknown.reference)
+                asked[unknown.reference] = found is not None
+                for parent in found or ():
+                    with suppress(NotOurs):
+                        self._again_with_parents(partial(self._bring_in, provider, parent, asked), provider, asked)
 
-    def _bring_in(self, provider: str, parent: ProviderFact) -> None:
-        self._works.run(lambda work, now: self._rules.apply(work, provider, parent, now))
+    def _bring_in(self, provider: str, parent: ProviderFact, asked: Mapping[str, bool]) -> None:
+        self._works.run(lambda work, now: self._rules.apply(work, provider, parent, now, asked))
 
     def _defer(self, event: ProviderEvent, reference: str) -> None:
         log.info("provider_event.deferred", provider_event_id=str(event.id), waiting_for=reference)

@@ -19,6 +19,7 @@ from domain.meter import Meter, MeterTerms, implied
 from domain.plan import Plan, PricedPlan
 from domain.price_book import PriceBook
 from domain.product import Product
+from domain.vendor import Vendor
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -50,9 +51,10 @@ class DefaultPlans(NamedTuple):
 
 
 class Catalog:
-    """Reads come from the aggregates: what was applied is sold at once. `read` makes a `CatalogFile` of its text."""
+    """Reads come from the aggregates: what was applied is sold at once. `read` makes a `CatalogFile` of its text; files
+    that the text names are looked for in a folder, where one is given."""
 
-    def __init__(self, store: Store, clock: Clock, *, read: Callable[[str | bytes], CatalogFile]) -> None:
+    def __init__(self, store: Store, clock: Clock, *, read: Callable[..., CatalogFile]) -> None:
         self._store = store
         self._clock = clock
         self.read = read
@@ -90,7 +92,8 @@ class Catalog:
         )
         plans = tuple(PlanEntry(plan.code, plan.product, plan.current) for plan in self._plans(book))
         meters = tuple(MeterEntry(meter.code, meter.terms) for meter in map(self._meter, book.meters))
-        return catalog_document(CatalogFile(products, plans, meters))
+        vendor = self._store.find(Vendor, ids.vendor_id())
+        return catalog_document(CatalogFile(products, plans, meters, vendor.identity if vendor else None))
 
     def version(self) -> int:
         """Rises with every catalogue that changes something."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from application.catalog_document import plan_document
+from application.catalog_document import plan_document, vendor_document
 from application.store import Store
 from domain import ids
 from domain.aggregate import Aggregate
@@ -19,6 +19,10 @@ from domain.plan import Plan, PlanTerms
 from domain.price_book import PriceBook, PriceReference, PublishedVersion
 from domain.problems import Problem, under
 from domain.product import Product
+from domain.vendor import Vendor
+
+_SHOWN = 600
+"""Characters of a text that a difference shows; a logo is longer."""
 
 
 class ChangeKind(StrEnum):
@@ -30,6 +34,8 @@ class ChangeKind(StrEnum):
     PLAN_WITHDRAWN = "plan_withdrawn"
     METER_DEFINED = "meter_defined"
     METER_REVISED = "meter_revised"
+    VENDOR_INTRODUCED = "vendor_introduced"
+    VENDOR_CHANGED = "vendor_changed"
 
 
 _SENTENCES = {
@@ -41,6 +47,8 @@ _SENTENCES = {
     ChangeKind.PLAN_WITHDRAWN: "plan {code} is sold no more; running subscriptions keep it",
     ChangeKind.METER_DEFINED: "meter {code} is new",
     ChangeKind.METER_REVISED: "meter {code} changes",
+    ChangeKind.VENDOR_INTRODUCED: "papers name the vendor: {code}",
+    ChangeKind.VENDOR_CHANGED: "papers issued from now on say this of the vendor: {code}",
 }
 
 
@@ -82,6 +90,7 @@ class Revision:
             *(change for entry in file.products if (change := revision._product(entry))),
             *(change for entry in file.plans if (change := revision._plan(entry))),
             *revision._withdrawals(),
+            *revision._vendor(),
         ]
         revision._revise_book()
         return revision
@@ -196,6 +205,22 @@ class Revision:
             self._changed.append(plan)
             yield Change(ChangeKind.PLAN_WITHDRAWN, code, plan.current_version)
 
+    def _vendor(self) -> Iterator[Change]:
+        identity = self._file.vendor
+        if identity is None:
+            return
+        vendor = self._store.find(Vendor, ids.vendor_id())
+        if vendor is None:
+            self._changed.append(Vendor.introduce(identity, now=self._now))
+            yield Change(ChangeKind.VENDOR_INTRODUCED, identity.name)
+            return
+        before = vendor.identity
+        vendor.describe(identity, now=self._now)
+        if vendor.pending_events:
+            self._changed.append(vendor)
+            details = _differences(vendor_document(before), vendor_document(identity))
+            yield Change(ChangeKind.VENDOR_CHANGED, identity.name, None, details)
+
     def _revise_book(self) -> None:
         products = {entry.code: entry.product for entry in self._file.plans}
         self._book.revise(
@@ -249,5 +274,5 @@ def _written(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case str():
-            return f'"{value}"'
+            return f'"{value}"' if len(value) <= _SHOWN else f"{len(value)} characters"
     return str(value)

@@ -53,11 +53,15 @@ class Store(Application[UUID]):
 
     def find_all(self, kind: type[A], ids: Iterable[UUID]) -> list[A]:
         """Those that exist and are of this type, in no order; one question for all of them."""
-        streams: dict[Any, Any] = {}
-        for stored in self._given_recorder.select_streams(list(ids)):
+        return [each for each in self.look_at(ids).values() if isinstance(each, kind)]
+
+    def look_at(self, ids: Iterable[UUID]) -> dict[UUID, Aggregate | None]:
+        """Aggregates of any type by id, None for absent; one question for all of them."""
+        found: dict[UUID, Any] = dict.fromkeys(ids)
+        for stored in self._given_recorder.select_streams(list(found)) if found else ():
             event: Any = self.mapper.to_domain_event(stored)
-            streams[stored.originator_id] = event.mutate(streams.get(stored.originator_id))
-        return [each for each in streams.values() if isinstance(each, kind)]
+            found[event.originator_id] = event.mutate(found[event.originator_id])
+        return found
 
     def add(self, *new: Aggregate, rows: Sequence[Row] = ()) -> int:
         """Stores new aggregates; `AlreadyRecorded` when a stream (or a row) is there already. Answers the position."""

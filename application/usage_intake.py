@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from domain import durations
-from domain.errors import InvalidRequest, UsageMismatch
+from domain.errors import InvalidRequest
 from domain.meter import MeterTerms, shown
 from domain.problems import Problem
 from domain.usage import Given, Placed, Told, problems, record_key
+from domain.usage_errors import UsageMismatch
 
 if TYPE_CHECKING:
     from adapters.clock import Clock

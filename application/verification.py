@@ -9,8 +9,10 @@ from uuid import UUID
 
 from eventsourcing.persistence import MapperDeserialisationError
 
+from application.verification_billing import BillingChecks
 from application.verification_report import Damage, Finding, Report
 from application.verification_seats import SeatChecks
+from domain.aggregate import Aggregate
 from domain.sentences import sentence_of  # knows, and so loads, every kind of event: without it none could be decoded
 
 if TYPE_CHECKING:
@@ -102,7 +104,9 @@ class Verification:
                 seats.cannot_read(row.originator_id)
             else:
                 seats.take(row.position, event)
-        _fold(self._decoded(told.counting(log.stream_by_stream(*SeatChecks.KINDS)), report), report)
+        billing = BillingChecks(report)
+        _fold(self._decoded(told.counting(log.stream_by_stream(*SeatChecks.KINDS)), report), report, billing.take)
+        billing.finish()
 
     def _decoded(self, rows: Iterable[LogRow], report: Report) -> Iterator[tuple[LogRow, Any]]:
         """Each row with its event, or None when it cannot be decoded."""
@@ -149,11 +153,14 @@ class _Told:
                 self._progress("Reading the log", self._done, self._of)
 
 
-def _fold(decoded: Iterable[tuple[LogRow, Any]], report: Report) -> None:
-    """Replays one stream after the other; of a stream that does not replay the first reason is reported."""
+def _fold(decoded: Iterable[tuple[LogRow, Any]], report: Report, whole: Callable[[Aggregate], None]) -> None:
+    """Replays one stream after the other and shows each to `whole`; of a stream that does not replay the first reason
+    is reported."""
     stream_id, aggregate, broken = None, None, False
     for row, event in decoded:
         if row.originator_id != stream_id:
+            if aggregate is not None and not broken:
+                whole(aggregate)
             stream_id, aggregate, broken = row.originator_id, None, False
         if event is None:
             broken = True
@@ -166,6 +173,8 @@ def _fold(decoded: Iterable[tuple[LogRow, Any]], report: Report) -> None:
             broken = True
             text = f"{sentence_of(event)}: this cannot follow what came before ({type(error).__name__}: {error})"
             report.found(Damage.UNDECODABLE, text, position=row.position, stream_id=row.originator_id)
+    if aggregate is not None and not broken:
+        whole(aggregate)
 
 
 def _require_kind(aggregate: Any, row: LogRow) -> None:

@@ -11,12 +11,14 @@ MOST_FINDINGS = 100
 
 
 class Damage(StrEnum):
-    """The kinds of damage that are counted."""
+    """The kinds of findings that are counted."""
 
     UNDECODABLE = "undecodable"  # an event that cannot be read, or a stream that its events do not add up to
     SEAT_CONFLICT = "seat_conflicts"
     OVER_LIMIT = "over_limit"
     READ_MODEL = "read_model_differences"
+    BILLING = "billing_differences"  # an invoice and a payment do not say the same of each other
+    DOUBT = "doubtful_invoices"  # the provider's own sums do not hold: nothing of ours is damaged
 
 
 class Finding(NamedTuple):
@@ -50,12 +52,17 @@ class Report:
         if len(self.findings) < MOST_FINDINGS:
             self.findings.append(Finding(kind, text, position, stream_id))
 
+    def doubted(self, text: str, stream_id: UUID) -> None:
+        """The provider's sums do not hold; it stays so, and the log is whole."""
+        self.found(Damage.DOUBT, text, stream_id=stream_id)
+
     @property
     def ok(self) -> bool:
-        return not any(self.damage.values())
+        return not any(times for kind, times in self.damage.items() if kind is not Damage.DOUBT)
 
     @property
     def counts(self) -> dict[str, Any]:
-        """`{"events", "streams", "undecodable", "seat_conflicts", "over_limit", "read_model_differences", "ok"}`."""
+        """`{"events", "streams", "undecodable", "seat_conflicts", "over_limit", "read_model_differences",
+        "billing_differences", "doubtful_invoices", "ok"}`."""
         damage = {kind.value: times for kind, times in self.damage.items()}
         return {"events": self.events, "streams": self.streams, **damage, "ok": self.ok}

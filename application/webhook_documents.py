@@ -6,15 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from application.invoice_document import invoice_document
+from application.invoice_document import credit_note_document, invoice_document
 from application.license_document import license_document
+from application.payment_document import payment_document
 from application.subscription_document import subscription_document
 from domain.aggregate import Event
 from domain.api_key import ApiKey
+from domain.credit_note import CreditNote
 from domain.invoice import Invoice
 from domain.license import License
 from domain.meter import shown
 from domain.organization import Organization
+from domain.payment import Payment
 from domain.queue_ticket import QueueTicket
 from domain.quota import Quota
 from domain.seat import Seat
@@ -40,6 +43,8 @@ class WebhookDocuments:
             QueueTicket.TOPIC: _ticket,
             Subscription.TOPIC: self._subscription,
             Invoice.TOPIC: lambda invoice, _: {"invoice": invoice_document(invoice)},
+            CreditNote.TOPIC: lambda note, _: {"credit_note": credit_note_document(note)},
+            Payment.TOPIC: lambda payment, _: {"payment": payment_document(payment)},
             Quota.TOPIC: _quota,
             Organization.TOPIC: _organization,
             ApiKey.TOPIC: _api_key,

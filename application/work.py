@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
@@ -38,6 +38,10 @@ class Work:
             self._loaded[id] = self._store.find(kind, id)
         found = self._loaded[id]
         return found if isinstance(found, kind) else None
+
+    def expect(self, ids: Iterable[UUID]) -> None:
+        """These will probably be asked for: reads them at once. What else is asked for is read when it is."""
+        self._loaded.update(self._store.look_at(id for id in ids if id not in self._loaded))
 
     def fetch(self, kind: type[A], id: UUID) -> A:
         found = self.find(kind, id)

@@ -33,6 +33,8 @@ class BillingAccount(Aggregate):
         linked_at: datetime
         subscriptions: tuple[UUID, ...]
         invoices: tuple[UUID, ...]
+        payments: tuple[UUID, ...]
+        language: tuple[str, Seen] | None
         contact_seen: tuple[bool, Seen] | None  # on the customer's own word?
         is_deleted: bool
 
@@ -77,6 +79,15 @@ class BillingAccount(Aggregate):
         if invoice_id not in self.invoices:
             self.record(self.InvoiceAdded, now=now, invoice_id=invoice_id)
 
+    def add_payment(self, payment_id: UUID, *, now: datetime) -> None:
+        if payment_id not in self.payments:
+            self.record(self.PaymentAdded, now=now, payment_id=payment_id)
+
+    def learn_language(self, language: str, *, seen: Seen, now: datetime) -> None:
+        """The language that the customer reads best; the newest word counts, also when it says the same."""
+        if self.language is None or seen > self.language[1]:
+            self.record(self.LanguageLearned, now=now, language=language, seen=seen)
+
     def learn_contact(self, *, is_own: bool, seen: Seen, now: datetime) -> bool:
         """An address was reported. Answers whether it replaces the one on file (in its own table): the customer's own
         word counts more than an invoice's, the newer one more than the older."""
@@ -106,6 +117,8 @@ class BillingAccount(Aggregate):
             account.linked_at = self.linked_at
             account.subscriptions = ()
             account.invoices = ()
+            account.payments = ()
+            account.language = None
             account.contact_seen = None
             account.is_deleted = False
 
@@ -133,6 +146,21 @@ class BillingAccount(Aggregate):
 
         def apply(self, account: BillingAccount) -> None:
             account.invoices = (*account.invoices, self.invoice_id)
+
+    class PaymentAdded(Aggregate.Event):
+        TOPIC = "billing_account.payment_added"
+        payment_id: UUID
+
+        def apply(self, account: BillingAccount) -> None:
+            account.payments = (*account.payments, self.payment_id)
+
+    class LanguageLearned(Aggregate.Event):
+        TOPIC = "billing_account.language_learned"
+        language: str
+        seen: Seen
+
+        def apply(self, account: BillingAccount) -> None:
+            account.language = (self.language, self.seen)
 
     class ContactLearned(Aggregate.Event):
         TOPIC = "billing_account.contact_learned"

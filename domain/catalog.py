@@ -12,6 +12,7 @@ from domain.meter import MeterTerms
 from domain.plan import PlanTerms
 from domain.problems import Problem, check_code, check_name, under
 from domain.product import check_prefix
+from domain.vendor import Identity
 
 MOST_PRODUCTS = 20
 MOST_PLANS = 200
@@ -65,6 +66,7 @@ class CatalogFile:
     products: tuple[ProductEntry, ...]
     plans: tuple[PlanEntry, ...]
     meters: tuple[MeterEntry, ...] = ()
+    vendor: Identity | None = None  # None: it stays as it is
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def problems(self) -> list[Problem]:
@@ -76,6 +78,8 @@ class CatalogFile:
             found += under(f"plans[{index}]", plan.problems())
         for index, meter in enumerate(self.meters):
             found += under(f"meters[{index}]", meter.problems())
+        if self.vendor is not None:
+            found += under("vendor", self.vendor.problems())
         return [*found, *self._contradictions()]
 
     def _contradictions(self) -> Iterator[Problem]:

@@ -9,8 +9,9 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     ├── Conflict                    the thing is not in a state that allows this
     │   ├── AlreadyRecorded         the stream exists: somebody did this before
     │   ├── EmailTaken
+    │   ├── AlreadyMember, LastOwner, TooManyMembers, SubscriptionsRunning   of an organization: see member_errors.py
     │   ├── IdempotencyMismatch
-    │   ├── UsageMismatch           a usage record of this id says something else; details.given and details.known
+    │   ├── UsageMismatch           a usage record of this id says something else: see usage_errors.py
     │   ├── RequestInProgress       the first request with this Idempotency-Key is still at work
     │   ├── MachinesExhausted       as many machines are bound as the plan allows; details.limit and details.used
     │   ├── QueueNotOffered         the plan has no queue
@@ -28,7 +29,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   ├── LicenseSuspended
     │   ├── LicenseExpired
     │   └── LicenseRevoked
-    ├── QuotaExceeded               the plan's limit is reached; details says which, and where to get more
+    ├── QuotaExceeded               the plan's limit is reached; details says which: see usage_errors.py
     ├── SignatureInvalid            a webhook or a link that does not prove its origin
     ├── SessionClosed               the seat session has ended; details.reason says why
     ├── TicketClosed                the place in the queue is gone; details.reason says why
@@ -117,11 +118,6 @@ class EmailTaken(Conflict):
 class IdempotencyMismatch(Conflict):
     code = "idempotency_mismatch"
     sentence = "This Idempotency-Key was used before with another request."
-
-
-class UsageMismatch(Conflict):
-    code = "usage_mismatch"
-    sentence = "A usage record of this id is known with other content; nothing was taken in."
 
 
 class RequestInProgress(Conflict):
@@ -216,11 +212,6 @@ class LicenseExpired(NotAllowed):
 class LicenseRevoked(NotAllowed):
     code = "license_revoked"
     sentence = "This licence has been revoked."
-
-
-class QuotaExceeded(UsherError):
-    code = "quota_exceeded"
-    sentence = "This is more than the plan allows; wait for the next period or upgrade."
 
 
 class SignatureInvalid(UsherError):

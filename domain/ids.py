@@ -38,6 +38,29 @@ def invoice_id_for(provider: str, invoice: str) -> UUID:
     return uuid5(_USHER, f"invoice/{provider}/{invoice}")
 
 
+def credit_note_id_for(provider: str, credit_note: str) -> UUID:
+    return uuid5(_USHER, f"credit-note/{provider}/{credit_note}")
+
+
+def payment_id_for(provider: str, payment: str) -> UUID:
+    """The stream of a payment by the name that lasts, e.g. ("stripe", "pi_1A…"), or a charge that has no intent."""
+    return uuid5(_USHER, f"payment/{provider}/{payment}")
+
+
+def movement_id(payment_id: UUID, name: str) -> UUID:
+    """A refund or a dispute of a payment by the provider's name, as it is listed beside payments."""
+    return uuid5(payment_id, f"movement/{name}")
+
+
+def tax_rate_id_for(provider: str, rate: str) -> UUID:
+    return uuid5(_USHER, f"tax-rate/{provider}/{rate}")
+
+
+def vendor_id() -> UUID:
+    """The one stream that says who sells."""
+    return uuid5(_USHER, "vendor")
+
+
 def billing_account_id(provider: str, customer: str) -> UUID:
     """The stream of a provider's customer, e.g. ("stripe", "cus_1A…")."""
     return uuid5(_USHER, f"billing-account/{provider}/{customer}")

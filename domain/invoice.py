@@ -1,4 +1,4 @@
-"""An invoice as the payment provider reports it: sums, attempts, payment, refunds, disputes."""
+"""An invoice as the payment provider reports it: sums, lines, attempts, what was paid, refunded and credited."""
 
 from __future__ import annotations
 
@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created, Event
+from domain.invoice_facts import Issue, Items
+from domain.invoice_sums import Doubt, doubts_about
 from domain.provider_facts import Figures, InvoiceStatus, Seen
 
-
-@dataclass(frozen=True)
-class Issue:
-    """What an invoice says beside its sums. Times are the provider's."""
-
-    number: str | None
-    period_start: datetime
-    period_end: datetime
-    issued_at: datetime | None
-    paid_at: datetime | None
+__all__ = ["Invoice", "Issue", "Refund"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,10 @@ class _Reached(Event):
 
 
 class Invoice(Aggregate):
-    """Moves up from draft to paid or void and never back; of two reports at one height the newer wins."""
+    """Moves up from draft to paid or void and never back; of two reports at one height the newer wins.
+
+    Names, addresses and other words for the customer are in `invoice_papers`, never here.
+    """
 
     TOPIC = "invoice"
 
@@ -53,13 +49,18 @@ class Invoice(Aggregate):
         subscription_id: UUID | None
         provider: str
         provider_id: str
+        customer: str | None  # the provider's; None when it was stored before that was asked for
         status: InvoiceStatus
         figures: Figures
         issue: Issue
+        items: Items | None  # None: stored before lines were
         seen: Seen
         attempts: dict[int, datetime]
         next_attempt_at: datetime | None
-        refunds: dict[str, Refund]  # by payment
+        payments: tuple[UUID, ...]
+        refunds: dict[str, Refund]  # by the charge that was refunded
+        credit_notes: tuple[UUID, ...]
+        doubts: tuple[Doubt, ...]
 
     @classmethod
     def report_first(
@@ -75,6 +76,7 @@ class Invoice(Aggregate):
         issue: Issue,
         seen: Seen,
         now: datetime,
+        customer: str | None = None,
     ) -> Invoice:
         return cls.begin(
             cls.Reported,
@@ -84,22 +86,44 @@ class Invoice(Aggregate):
             subscription_id=subscription_id,
             provider=provider,
             provider_id=provider_id,
+            customer=customer,
             status=status,
             figures=figures,
             issue=issue,
             seen=seen,
         )
 
-    def report(self, status: InvoiceStatus, figures: Figures, issue: Issue, *, seen: Seen, now: datetime) -> None:
-        """Takes over a report that is higher up, or as high and newer."""
+    def report(self, status: InvoiceStatus, figures: Figures, issue: Issue, *, seen: Seen, now: datetime) -> bool:
+        """Takes over a report that is higher up, or as high and newer. Answers whether it did."""
         if (status.rank, seen) <= (self.status.rank, self.seen):
-            return
+            return False
         if (figures, issue) != (self.figures, self.issue):
             self.record(self.Amended, now=now, figures=figures, issue=issue)
         if status is not self.status:
             self.record(_BY_STATUS[status], now=now, seen=seen)
         else:
             self.record(self.Confirmed, now=now, seen=seen)
+        return True
+
+    def itemize(self, items: Items, *, now: datetime) -> None:
+        """The lines of the report that was taken over, with what is known beyond them."""
+        items = items.completed_by(self.items)
+        if items != self.items:
+            self.record(self.Itemized, now=now, items=items)
+
+    def add_payment(self, payment_id: UUID, *, now: datetime) -> None:
+        """A payment pays it, or is meant to."""
+        if payment_id not in self.payments:
+            self.record(self.PaymentAdded, now=now, payment_id=payment_id)
+
+    def add_credit_note(self, credit_note_id: UUID, *, now: datetime) -> None:
+        if credit_note_id not in self.credit_notes:
+            self.record(self.CreditNoteAdded, now=now, credit_note_id=credit_note_id)
+
+    def check(self, *, now: datetime) -> None:
+        """Makes it visible when the sums do not hold, and when they do again."""
+        if self.found_doubts != self.doubts:
+            self.record(self.Doubted, now=now, doubts=self.found_doubts)
 
     def payment_failed(
         self, *, attempt: int, failed_at: datetime, next_attempt_at: datetime | None, now: datetime
@@ -112,10 +136,11 @@ class Invoice(Aggregate):
             )
 
     def refund(self, payment: str, *, amount: int, refunded_at: datetime, now: datetime) -> None:
-        """`amount` minor units of a payment went back in all, so far."""
-        known = self.refunds.get(payment)
-        if known is None or (amount, -refunded_at.timestamp()) > (known.amount, -known.refunded_at.timestamp()):
-            self.record(self.Refunded, now=now, payment=payment, refund=Refund(amount, refunded_at))
+        """`amount` minor units of a payment are the customer's again, as the payment says; less than before when a
+        refund failed."""
+        told, known = Refund(amount, refunded_at), self.refunds.get(payment)
+        if told != known and (known or amount):
+            self.record(self.Refunded, now=now, payment=payment, refund=told)
 
     def transfer(self, organization_id: UUID, *, now: datetime) -> None:
         """The customer turned out to be another organization's."""
@@ -127,11 +152,16 @@ class Invoice(Aggregate):
         return sum(refund.amount for refund in self.refunds.values())
 
     @property
+    def found_doubts(self) -> tuple[Doubt, ...]:
+        """Which of its sums do not hold."""
+        return doubts_about(self.figures, self.items, self.status, self.amount_refunded)
+
+    @property
     def fully_refunded_at(self) -> datetime | None:
         """When the last of what was paid had gone back; None while some is left, or nothing was paid."""
         if not 0 < self.figures.amount_paid <= self.amount_refunded:
             return None
-        return max(refund.refunded_at for refund in self.refunds.values())
+        return max(refund.refunded_at for refund in self.refunds.values() if refund.amount)
 
     class Reported(Created):
         TOPIC = "invoice.reported"
@@ -143,19 +173,25 @@ class Invoice(Aggregate):
         figures: Figures
         issue: Issue
         seen: Seen
+        customer: str | None = None
 
         def apply(self, invoice: Invoice) -> None:
             invoice.organization_id = self.organization_id
             invoice.subscription_id = self.subscription_id
             invoice.provider = self.provider
             invoice.provider_id = self.provider_id
+            invoice.customer = self.customer
             invoice.status = self.status
             invoice.figures = self.figures
             invoice.issue = self.issue
+            invoice.items = None
             invoice.seen = self.seen
             invoice.attempts = {}
             invoice.next_attempt_at = None
+            invoice.payments = ()
             invoice.refunds = {}
+            invoice.credit_notes = ()
+            invoice.doubts = ()
 
     class Amended(Aggregate.Event):
         TOPIC = "invoice.amended"
@@ -165,6 +201,13 @@ class Invoice(Aggregate):
         def apply(self, invoice: Invoice) -> None:
             invoice.figures = self.figures
             invoice.issue = self.issue
+
+    class Itemized(Aggregate.Event):
+        TOPIC = "invoice.itemized"
+        items: Items
+
+        def apply(self, invoice: Invoice) -> None:
+            invoice.items = self.items
 
     class Confirmed(Aggregate.Event):
         """A newer report without a change: an older one that comes late must not undo it."""
@@ -209,6 +252,29 @@ class Invoice(Aggregate):
 
         def apply(self, invoice: Invoice) -> None:
             invoice.refunds[self.payment] = self.refund
+
+    class PaymentAdded(Aggregate.Event):
+        TOPIC = "invoice.payment_added"
+        payment_id: UUID
+
+        def apply(self, invoice: Invoice) -> None:
+            invoice.payments = (*invoice.payments, self.payment_id)
+
+    class CreditNoteAdded(Aggregate.Event):
+        TOPIC = "invoice.credit_note_added"
+        credit_note_id: UUID
+
+        def apply(self, invoice: Invoice) -> None:
+            invoice.credit_notes = (*invoice.credit_notes, self.credit_note_id)
+
+    class Doubted(Aggregate.Event):
+        """The provider's sums do not add up; without doubts: they do again."""
+
+        TOPIC = "invoice.doubted"
+        doubts: tuple[Doubt, ...]
+
+        def apply(self, invoice: Invoice) -> None:
+            invoice.doubts = self.doubts
 
     class Transferred(Aggregate.Event):
         TOPIC = "invoice.transferred"

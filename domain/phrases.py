@@ -14,6 +14,7 @@ from domain.license import License
 from domain.license_terms import Terms
 from domain.meter import Aggregation, MeterTerms
 from domain.money import Money
+from domain.payment import Payment
 from domain.plan import Interval, PlanTerms, Price
 from domain.price_book import PriceBook
 from domain.provider_facts import DisputeOutcome, Figures
@@ -70,6 +71,10 @@ def because(reason: str) -> str:
 
 def listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
+
+
+def by(user_id: UUID | None) -> str:
+    return f" by person {short(user_id)}" if user_id else ""
 
 
 _PROVIDERS = {"stripe": "Stripe", "lemonsqueezy": "Lemon Squeezy", "phonepe": "PhonePe"}
@@ -214,6 +219,45 @@ def sums(figures: Figures) -> str:
 
 def invoice(number: str | None) -> str:
     return f"Invoice {number}" if number else "An invoice without a number yet"
+
+
+def money(amount: int, currency: str) -> str:
+    return Money(amount, currency).text
+
+
+def attempted(event: Payment.Attempted) -> str:
+    attempt = event.attempt
+    by = f" by {attempt.method.replace('_', ' ')}" if attempt.method else ""
+    why = because(attempt.decline_code or attempt.code or "")
+    return f"An attempt to collect {money(attempt.amount, attempt.currency)}{by} is {attempt.outcome}{why}"
+
+
+def applied(event: Payment.Applied) -> str:
+    of = event.application
+    amount = money(of.amount_paid or of.amount_requested, of.currency)
+    return f"Of the payment, {amount} is {of.status} for invoice {short(event.invoice_id)}"
+
+
+def refund(event: Payment.RefundReported) -> str:
+    why = because(event.of.failure or event.of.reason or "")
+    return f"Refund {event.refund} of {money(event.of.amount, event.of.currency)} is {event.of.status}{why}"
+
+
+def dispute(event: Payment.DisputeReported) -> str:
+    about = f"{money(event.of.amount, event.of.currency)} of charge {event.of.charge}"
+    stage = event.of.stage.replace("_", " ")
+    return f"Dispute {event.dispute} about {about} is {stage}{because(event.of.reason or '')}"
+
+
+def funds(event: Payment.FundsMoved) -> str:
+    moved = "took" if event.funds.amount < 0 else "gave back"
+    return f"The bank {moved} {money(abs(event.funds.amount), event.funds.currency)} over dispute {event.dispute}"
+
+
+def doubted(event: Invoice.Doubted) -> str:
+    if not event.doubts:
+        return "The invoice's sums hold again"
+    return f"The invoice's sums do not hold: {listed(doubt.replace('_', ' ') for doubt in event.doubts)}"
 
 
 def payment_failed(event: Invoice.PaymentFailed) -> str:

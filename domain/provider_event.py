@@ -37,6 +37,7 @@ class ProviderEvent(Aggregate):
         waiting_for: str | None
         problem: str | None  # why it was ignored, or the kind of the fault it failed with
         consequences: tuple[UUID, ...]
+        remarks: tuple[str, ...]
 
     @classmethod
     def receive(cls, *, provider: str, event: str, type: str, occurred_at: datetime, now: datetime) -> ProviderEvent:
@@ -50,10 +51,11 @@ class ProviderEvent(Aggregate):
             occurred_at=occurred_at,
         )
 
-    def process(self, *, consequences: tuple[UUID, ...], now: datetime) -> None:
-        """All consequences are in the same save; `consequences` names the streams that were touched."""
+    def process(self, *, consequences: tuple[UUID, ...], now: datetime, remarks: tuple[str, ...] = ()) -> None:
+        """All consequences are in the same save; `consequences` names the streams that were touched, `remarks` says
+        what was odd about the report."""
         if not self.is_finished:
-            self.record(self.Processed, now=now, consequences=consequences)
+            self.record(self.Processed, now=now, consequences=consequences, remarks=remarks)
 
     def defer(self, *, waiting_for: str, now: datetime) -> None:
         """The object it depends on is not known yet, e.g. `subscription/sub_1A…`. Deferring twice is once."""
@@ -95,16 +97,19 @@ class ProviderEvent(Aggregate):
             received.waiting_for = None
             received.problem = None
             received.consequences = ()
+            received.remarks = ()
 
     class Processed(Aggregate.Event):
         TOPIC = "provider_event.processed"
         consequences: tuple[UUID, ...]
+        remarks: tuple[str, ...] = ()
 
         def apply(self, received: ProviderEvent) -> None:
             received.status = Status.PROCESSED
             received.waiting_for = None
             received.problem = None
             received.consequences = self.consequences
+            received.remarks = self.remarks
 
     class Deferred(Aggregate.Event):
         TOPIC = "provider_event.deferred"

@@ -74,19 +74,36 @@ class Contact:
 
 
 @dataclass(frozen=True)
-class CustomerReport:
-    """A customer as the provider knows it; `organization_id` when the buyer was named by us at checkout."""
+class ProviderFact:
+    """Base of all reports; those about money are in `invoice_facts.py` and `payment_facts.py`."""
 
     seen: Seen
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A webhook that was read: what it says, or why nothing follows from it. `remarks`: what a person should know of
+    how it was read, e.g. that its object was of another version and was asked for again."""
+
+    fact: ProviderFact | None
+    reason: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CustomerReport(ProviderFact):
+    """A customer as the provider knows it; `organization_id` when the buyer was named by us at checkout, `language`
+    the one that the customer reads best, e.g. `de` or `pt-BR`."""
+
     customer: str
     contact: Contact = Contact()
     organization_id: UUID | None = None
     deleted: bool = False
+    language: str | None = None
 
 
 @dataclass(frozen=True)
-class SubscriptionReport:
-    seen: Seen
+class SubscriptionReport(ProviderFact):
     subscription: str
     customer: str
     status: SubscriptionStatus
@@ -103,7 +120,9 @@ class SubscriptionReport:
 
 @dataclass(frozen=True)
 class Figures:
-    """An invoice's sums in minor units of its currency."""
+    """An invoice's sums. `tax` is all of it, contained in the prices or on top. `balance_applied` is what the
+    customer's balance with the vendor changed: below zero a credit that was used, above what was carried over. None:
+    not known, as in events that were stored before it was asked for."""
 
     currency: str
     subtotal: int
@@ -111,56 +130,20 @@ class Figures:
     total: int
     amount_due: int
     amount_paid: int
+    discount: int = 0
+    shipping: int = 0
+    credits: int = 0  # prepaid credits that were used up
+    balance_applied: int | None = None
+    amount_remaining: int | None = None
+    amount_overpaid: int = 0
+    credited_before_payment: int = 0
+    credited_after_payment: int = 0
 
+    @property
+    def credited(self) -> int:
+        """By credit notes."""
+        return self.credited_before_payment + self.credited_after_payment
 
-@dataclass(frozen=True)
-class InvoiceReport:
-    seen: Seen
-    invoice: str
-    customer: str
-    subscription: str | None
-    status: InvoiceStatus
-    figures: Figures
-    number: str | None
-    period_start: datetime
-    period_end: datetime
-    issued_at: datetime | None
-    paid_at: datetime | None
-    contact: Contact = Contact()
-    payments: tuple[str, ...] = ()
-    failed_attempt: int | None = None  # this report says that attempt n failed
-    next_attempt_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class PaymentReport:
-    """Which invoice a payment pays: charges do not say it themselves."""
-
-    seen: Seen
-    invoice: str
-    payments: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class RefundReport:
-    """Money went back. `payments` are the ids by which the payment is known (charge, payment intent)."""
-
-    seen: Seen
-    payments: tuple[str, ...]
-    customer: str | None
-    amount: int
-    amount_refunded: int
-    currency: str
-    charged_at: datetime
-
-
-@dataclass(frozen=True)
-class DisputeReport:
-    seen: Seen
-    dispute: str
-    payments: tuple[str, ...]
-    outcome: DisputeOutcome
-    disputed_at: datetime
-
-
-ProviderFact = CustomerReport | SubscriptionReport | InvoiceReport | PaymentReport | RefundReport | DisputeReport
+    @property
+    def remaining(self) -> int:
+        return self.amount_due - self.amount_paid if self.amount_remaining is None else self.amount_remaining

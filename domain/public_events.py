@@ -11,10 +11,13 @@ from typing import Any, Final, NamedTuple
 
 from domain.aggregate import Event
 from domain.api_key import ApiKey, Scope
+from domain.credit_note import CreditNote
 from domain.errors import InvalidRequest
 from domain.invoice import Invoice
 from domain.license import License
 from domain.organization import Organization
+from domain.payment import Payment
+from domain.payment_facts import Outcome
 from domain.provider_facts import InvoiceStatus, SubscriptionStatus
 from domain.queue_ticket import QueueTicket
 from domain.quota import Quota
@@ -38,6 +41,10 @@ class Told(NamedTuple):
 def _reported_as(*statuses: InvoiceStatus) -> Callable[[Invoice.Reported], bool]:
     """Providers' reports come in any order: the first that we hear of an invoice may be that it is paid."""
     return lambda event: event.status in statuses
+
+
+def _attempt_was(outcome: Outcome) -> Callable[[Payment.Attempted], bool]:
+    return lambda event: event.attempt.outcome is outcome
 
 
 _CHANGED = (Told("subscription.changed"),)
@@ -95,6 +102,17 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
     Invoice.PaymentFailed: (Told("invoice.payment_failed"),),
     Invoice.Refunded: (Told("invoice.refunded"),),
     Invoice.Transferred: (Told("invoice.transferred"),),
+    CreditNote.Reported: (Told("credit_note.created"),),
+    CreditNote.Amended: (Told("credit_note.changed"),),
+    CreditNote.Voided: (Told("credit_note.voided"),),
+    CreditNote.Transferred: (Told("credit_note.transferred"),),
+    Payment.Attempted: (
+        Told("payment.succeeded", _attempt_was(Outcome.SUCCEEDED)),
+        Told("payment.failed", _attempt_was(Outcome.FAILED)),
+    ),
+    Payment.RefundReported: (Told("payment.refund_changed"),),
+    Payment.DisputeReported: (Told("payment.dispute_changed"),),
+    Payment.Transferred: (Told("payment.transferred"),),
     Quota.Warned: (Told("quota.warned"),),
     Quota.Reached: (Told("quota.reached"),),
     Quota.Granted: (Told("quota.granted"),),
@@ -110,14 +128,8 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
 
 INTERNAL_KINDS: Final = frozenset(
     {
-        "billing_account",
-        "meter",
-        "plan",
-        "price_book",
-        "product",
-        "provider_event",
-        "usage_subject",
-        "user",
+        *("billing_account", "meter", "plan", "price_book", "product", "provider_event", "tax_rate", "usage_subject"),
+        *("user", "vendor"),
         "webhook_endpoint",
     }
 )
@@ -130,10 +142,32 @@ INTERNAL: Final[frozenset[type[Event]]] = frozenset(
         Subscription.PaymentFailed,  # told as invoice.payment_failed
         Subscription.InvoiceSettled,  # told as invoice.paid
         Subscription.PaymentRefunded,  # told as invoice.refunded
+        Subscription.RefundFailed,  # told as payment.refund_changed
         Invoice.Confirmed,
+        Invoice.Itemized,
+        Invoice.PaymentAdded,
+        Invoice.CreditNoteAdded,  # told as credit_note.created
+        Invoice.Doubted,
+        CreditNote.Confirmed,
+        Payment.Opened,
+        Payment.Stood,
+        Payment.Applied,  # told as invoice.paid
+        Payment.ChargeRefunded,  # told as invoice.refunded
+        Payment.FundsMoved,
         Organization.Renamed,
         Organization.TimeZoneSet,
         Quota.Opened,  # told as what it was opened for
+        # who may act for an organization is about persons
+        Organization.ContactSet,
+        Organization.OwnerRecognized,
+        Organization.MemberInvited,
+        Organization.InvitationWithdrawn,
+        Organization.MemberJoined,
+        Organization.RoleChanged,
+        Organization.MemberRemoved,
+        Organization.MemberLeft,
+        Organization.OwnershipTransferred,
+        Organization.MemberErased,
     }
 )
 
@@ -176,6 +210,15 @@ MEANINGS: Final[Mapping[str, str]] = {
     "invoice.payment_failed": "An attempt to collect the invoice failed.",
     "invoice.refunded": "A part of a payment, or all of it, went back.",
     "invoice.transferred": "The invoice went over to another organization; its new owner is told.",
+    "credit_note.created": "A credit note took something of an invoice back.",
+    "credit_note.changed": "The sums of a credit note changed.",
+    "credit_note.voided": "The credit note was voided; it takes nothing back.",
+    "credit_note.transferred": "The credit note went over to another organization; its new owner is told.",
+    "payment.succeeded": "An attempt to collect a payment succeeded.",
+    "payment.failed": "An attempt to collect a payment failed.",
+    "payment.refund_changed": "A refund of the payment was asked for, arrived, or failed.",
+    "payment.dispute_changed": "The payment was disputed at the bank, or a dispute moved on.",
+    "payment.transferred": "The payment went over to another organization; its new owner is told.",
     "quota.warned": "So much of a limit is used that the plan warns of it.",
     "quota.reached": "All that a limit allows is used.",
     "quota.granted": "The vendor allowed more for the present period.",
@@ -198,6 +241,8 @@ _SCOPES: Final[Mapping[str, Scope]] = {
     "queue_ticket": Scope.LICENSES_READ,
     "subscription": Scope.SUBSCRIPTIONS_READ,
     "invoice": Scope.INVOICES_READ,
+    "credit_note": Scope.INVOICES_READ,
+    "payment": Scope.INVOICES_READ,
     "quota": Scope.USAGE_READ,
     "organization": Scope.WEBHOOKS,
     "api_key": Scope.API_KEYS,

@@ -12,10 +12,12 @@ from domain import phrases as say
 from domain.aggregate import Event
 from domain.api_key import ApiKey
 from domain.billing_account import BillingAccount
+from domain.credit_note import CreditNote
 from domain.invoice import Invoice
 from domain.license import License
 from domain.meter import Meter
 from domain.organization import Organization
+from domain.payment import Payment
 from domain.plan import Plan
 from domain.price_book import PriceBook
 from domain.product import Product
@@ -25,8 +27,10 @@ from domain.quota import Quota
 from domain.seat import Seat
 from domain.seat_denial import SeatDenial
 from domain.subscription import Subscription
+from domain.tax_rate import TaxRate
 from domain.usage_subject import UsageSubject
 from domain.user import PasswordProof, User
+from domain.vendor import Vendor
 from domain.webhook_endpoint import WebhookEndpoint
 
 
@@ -37,7 +41,11 @@ def sentence_of(event: Event) -> str:
 
 SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     # people
-    User.Registered: lambda e: f"A person registered with organization {say.short(e.organization_id)}",
+    User.Registered: lambda e: (
+        f"A person registered with organization {say.short(e.organization_id)}"
+        if e.organization_id
+        else "A person registered through an invitation"
+    ),
     User.EmailVerified: lambda _: "The person confirmed the e-mail address",
     User.PasswordResetRequested: lambda _: "A link to set a new password was asked for",
     User.PasswordChanged: lambda e: (
@@ -50,13 +58,31 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"A refresh token came twice, so log-in session {say.short(e.session)} was ended"
     ),
     User.Erased: lambda _: "The person's data was erased",
-    Organization.Registered: lambda _: "The organization was registered",
+    Organization.Registered: lambda e: "The organization was registered" + say.by(e.founder),
     Organization.Adopted: lambda e: (
         f"The organization was made for customer {e.customer} of {say.provider(e.provider)}"
     ),
     Organization.Merged: lambda e: f"The organization became one with organization {say.short(e.into)}",
     Organization.Renamed: lambda _: "The organization's name was changed",
     Organization.TimeZoneSet: lambda e: f"The organization's days and months are those of {e.time_zone} now",
+    Organization.ContactSet: lambda e: (
+        f"Mails about licences and payments go to member {say.short(e.user_id)} from now on"
+    ),
+    Organization.OwnerRecognized: lambda e: f"Person {say.short(e.user_id)}, whose it is, became the owner",
+    Organization.MemberInvited: lambda e: (
+        f"Somebody was invited as {e.role}{say.by(e.invited_by)}, {say.until(e.expires_at)}"
+    ),
+    Organization.InvitationWithdrawn: lambda e: f"Invitation {say.short(e.invitation_id)} was withdrawn",
+    Organization.MemberJoined: lambda e: (
+        f"Person {say.short(e.user_id)} accepted invitation {say.short(e.invitation_id)} and is {e.role} now"
+    ),
+    Organization.RoleChanged: lambda e: f"Member {say.short(e.user_id)} is {e.role} now and no longer {e.former}",
+    Organization.MemberRemoved: lambda e: f"Member {say.short(e.user_id)} was removed",
+    Organization.MemberLeft: lambda e: f"Member {say.short(e.user_id)} left",
+    Organization.OwnershipTransferred: lambda e: (
+        f"Owner {say.short(e.former)} handed the organization over to member {say.short(e.user_id)} and is admin now"
+    ),
+    Organization.MemberErased: lambda e: f"Member {say.short(e.user_id)} is gone: the person's data was erased",
     ApiKey.Issued: lambda e: (
         f"API key {e.prefix}… of {'the organization' if e.organization_id else 'the vendor'}"
         f" was issued for {say.listed(e.scopes)}"
@@ -81,6 +107,8 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Plan.Returned: lambda _: "The plan is on sale again under the terms it had",
     PriceBook.Opened: lambda _: "The price book was opened",
     PriceBook.Revised: say.revised,
+    Vendor.Introduced: lambda e: f"Papers name the vendor: {e.identity.name}",
+    Vendor.Described: lambda e: f"Papers issued from now on say of the vendor: {e.identity.name}",
     # usage and limits
     Quota.Opened: lambda e: (
         f"Something came up about {e.meter}, limited each {e.per}, in the period from"
@@ -146,6 +174,9 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Subscription.PaymentRefunded: lambda e: (
         f"All that was paid on invoice {say.short(e.invoice_id)} went back on {say.when(e.refunded_at)}"
     ),
+    Subscription.RefundFailed: lambda e: (
+        f"Not all that was paid on invoice {say.short(e.invoice_id)} went back after all"
+    ),
     Subscription.PaymentDisputed: say.disputed,
     Subscription.TrialEnding: lambda e: f"The provider reminds: the trial ends on {say.when(e.trial_end)}",
     Subscription.Transferred: lambda e: f"The subscription went over to organization {say.short(e.organization_id)}",
@@ -162,6 +193,10 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Of payment {e.payment}, {say.count(e.refund.amount, 'minor unit')} in all went back"
         f" by {say.when(e.refund.refunded_at)}"
     ),
+    Invoice.Itemized: lambda e: f"The invoice has {say.count(len(e.items.lines), 'line')}",
+    Invoice.PaymentAdded: lambda e: f"Payment {say.short(e.payment_id)} pays the invoice, or is meant to",
+    Invoice.CreditNoteAdded: lambda e: f"Credit note {say.short(e.credit_note_id)} takes something back",
+    Invoice.Doubted: say.doubted,
     Invoice.Transferred: lambda e: f"The invoice went over to organization {say.short(e.organization_id)}",
     # who is told
     WebhookEndpoint.Added: lambda e: (
@@ -185,6 +220,31 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     ),
     WebhookEndpoint.ReplayStopped: lambda e: f"Replay {say.short(e.replay_id)} was stopped",
     WebhookEndpoint.Removed: lambda _: "The webhook endpoint was removed",
+    CreditNote.Reported: lambda e: (
+        f"Credit note {e.issue.number} over {say.money(e.figures.total, e.figures.currency)} was reported as {e.status}"
+        f" for invoice {say.short(e.invoice_id)}"
+    ),
+    CreditNote.Amended: lambda e: (
+        f"Credit note {e.issue.number} is over {say.money(e.figures.total, e.figures.currency)} now"
+    ),
+    CreditNote.Confirmed: lambda e: f"Report {e.seen.event} confirmed the credit note as it is",
+    CreditNote.Voided: lambda _: "The credit note was voided; it takes nothing back",
+    CreditNote.Transferred: lambda e: f"The credit note went over to organization {say.short(e.organization_id)}",
+    TaxRate.Reported: lambda e: f"Tax rate {e.provider_id} is {e.terms.name}",
+    TaxRate.Reworded: lambda e: f"The tax rate is called {e.terms.name} since {say.when(e.seen_at)}",
+    # payments
+    Payment.Opened: lambda e: f"Payment {e.provider_id} of {say.provider(e.provider)} became known",
+    Payment.Attempted: say.attempted,
+    Payment.Stood: lambda e: f"The payment as a whole is {e.standing.progress.replace('_', ' ')}",
+    Payment.Applied: say.applied,
+    Payment.ChargeRefunded: lambda e: (
+        f"Of charge {e.charge}, {say.count(e.total.amount, 'minor unit')} in all went back"
+        f" by {say.when(e.total.refunded_at)}"
+    ),
+    Payment.RefundReported: say.refund,
+    Payment.DisputeReported: say.dispute,
+    Payment.FundsMoved: say.funds,
+    Payment.Transferred: lambda e: f"The payment went over to organization {say.short(e.organization_id)}",
     # what providers report
     ProviderEvent.Received: lambda e: f"{say.provider(e.provider)} reported {e.type} ({e.event})",
     ProviderEvent.Processed: lambda e: (
@@ -205,6 +265,8 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Subscription {say.short(e.subscription_id)} is paid through this account"
     ),
     BillingAccount.InvoiceAdded: lambda e: f"Invoice {say.short(e.invoice_id)} was drawn on this account",
+    BillingAccount.PaymentAdded: lambda e: f"Payment {say.short(e.payment_id)} was made through this account",
+    BillingAccount.LanguageLearned: lambda e: f"The customer reads {e.language} best",
     BillingAccount.ContactLearned: lambda e: f"Report {e.seen.event} told how to reach the customer",
     BillingAccount.Deleted: lambda _: "The provider deleted the customer",
 }

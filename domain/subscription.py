@@ -126,24 +126,19 @@ class Subscription(Aggregate):
         if invoice_id not in self.settled or news:
             self.record(self.InvoiceSettled, now=now, invoice_id=invoice_id, paid_at=paid_at)
 
-    def payment_refunded(self, invoice_id: UUID, *, refunded_at: datetime, now: datetime) -> None:
-        """The whole of an invoice went back."""
+    def payment_refunded(self, invoice_id: UUID, *, refunded_at: datetime | None, now: datetime) -> None:
+        """The whole of an invoice went back, as the invoice says; None: not all of it, or not any more, as when the
+        bank sent a refund back."""
         known = self.refunds.get(invoice_id)
-        if known is None or refunded_at < known:
+        if refunded_at is not None and refunded_at != known:
             self.record(self.PaymentRefunded, now=now, invoice_id=invoice_id, refunded_at=refunded_at)
+        elif refunded_at is None and known is not None:
+            self.record(self.RefundFailed, now=now, invoice_id=invoice_id)
 
     def payment_disputed(self, dispute: str, *, outcome: DisputeOutcome, disputed_at: datetime, now: datetime) -> None:
-        """A dispute was opened or closed; once closed it stays closed."""
-        known = self.disputes.get(dispute)
-        if known is None:
-            merged = Dispute(disputed_at, outcome)
-        else:
-            closed = outcome if known.outcome is DisputeOutcome.OPEN else known.outcome
-            merged = Dispute(min(known.disputed_at, disputed_at), closed)
-        if merged != known:
-            self.record(
-                self.PaymentDisputed, now=now, dispute=dispute, disputed_at=merged.disputed_at, outcome=merged.outcome
-            )
+        """A dispute was opened, closed, or opened again by an appeal, as the payment says."""
+        if self.disputes.get(dispute) != Dispute(disputed_at, outcome):
+            self.record(self.PaymentDisputed, now=now, dispute=dispute, disputed_at=disputed_at, outcome=outcome)
 
     def trial_is_ending(self, *, trial_end: datetime, now: datetime) -> None:
         """The provider reminds that the trial ends in a few days."""
@@ -264,6 +259,13 @@ class Subscription(Aggregate):
 
         def apply(self, subscription: Subscription) -> None:
             subscription.refunds[self.invoice_id] = self.refunded_at
+
+    class RefundFailed(Aggregate.Event):
+        TOPIC = "subscription.refund_failed"
+        invoice_id: UUID
+
+        def apply(self, subscription: Subscription) -> None:
+            subscription.refunds.pop(self.invoice_id, None)
 
     class PaymentDisputed(Aggregate.Event):
         TOPIC = "subscription.payment_disputed"

@@ -7,6 +7,7 @@ from projections.deadlines import Deadlines
 from projections.invoices import Invoices
 from projections.licenses import Licenses
 from projections.overview import Overview
+from projections.payments import Payments
 from projections.people import People
 from projections.plans import Plans
 from projections.provider_events import ProviderEvents
@@ -20,6 +21,7 @@ READ_MODELS: tuple[type[ReadModel], ...] = (
     Seats,
     Subscriptions,
     Invoices,
+    Payments,
     Plans,
     People,
     ProviderEvents,

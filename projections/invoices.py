@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -12,32 +13,16 @@ from domain.invoice import Invoice, Issue
 from domain.provider_facts import Figures, InvoiceStatus
 from projections.listing import Row, page
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement, insert, update
+from projections.read_model import OWN, Handler, ReadModel, Statement, insert, update
 
 
 def _changed(recorded: Recorded, **columns: Any) -> list[Statement]:
     return update("invoices", "invoice_id", recorded, **columns)
 
 
-def _figures(figures: Figures) -> dict[str, Any]:
-    return {
-        "currency": figures.currency,
-        "subtotal": figures.subtotal,
-        "tax": figures.tax,
-        "total": figures.total,
-        "amount_due": figures.amount_due,
-        "amount_paid": figures.amount_paid,
-    }
-
-
-def _issue(issue: Issue) -> dict[str, Any]:
-    return {
-        "number": issue.number,
-        "period_start": issue.period_start,
-        "period_end": issue.period_end,
-        "issued_at": issue.issued_at,
-        "paid_at": issue.paid_at,
-    }
+def _said(of: Figures | Issue) -> dict[str, Any]:
+    """Every field has a column of its name."""
+    return dict(vars(of))
 
 
 def _reported(recorded: Recorded) -> Iterable[Statement]:
@@ -51,8 +36,8 @@ def _reported(recorded: Recorded) -> Iterable[Statement]:
         provider=reported.provider,
         provider_id=reported.provider_id,
         status=reported.status.value,
-        **_figures(reported.figures),
-        **_issue(reported.issue),
+        **_said(reported.figures),
+        **_said(reported.issue),
     )
 
 
@@ -81,6 +66,7 @@ def _refunded(recorded: Recorded) -> Iterable[Statement]:
 class Invoices(ReadModel):
     name = "invoices"
     tables = ("invoices",)
+    tenants_see: ClassVar[Mapping[str, str]] = {"invoices": OWN}
     ddl = """
         create table invoices (
             invoice_id      uuid primary key,
@@ -97,34 +83,50 @@ class Invoices(ReadModel):
             total           bigint      not null,
             amount_due      bigint      not null,
             amount_paid     bigint      not null,
-            refunds         jsonb       not null default '{}',  -- payment → minor units that went back
+            discount        bigint      not null,
+            shipping        bigint      not null,
+            credits         bigint      not null,
+            balance_applied bigint,
+            amount_remaining bigint,
+            amount_overpaid bigint      not null,
+            credited_before_payment bigint not null,
+            credited_after_payment  bigint not null,
+            refunds         jsonb       not null default '{}',  -- charge → minor units that went back
             period_start    timestamptz not null,
             period_end      timestamptz not null,
             attempts        integer     not null default 0,
             next_attempt_at timestamptz,
             issued_at       timestamptz,
-            paid_at         timestamptz
+            paid_at         timestamptz,
+            due_at          timestamptz,
+            voided_at       timestamptz,
+            reason          text,
+            seller          text,
+            doubts          text[]      not null default '{}'
         );
         create index invoices_in_order on invoices (position);
         create index invoices_of_organization on invoices (organization_id, position);
         create index invoices_of_subscription on invoices (subscription_id, position);
         create index invoices_open on invoices (position) where status = 'open';
+        create index invoices_doubtful on invoices (position) where doubts <> '{}';
     """
     handlers: ClassVar[dict[type[Any], Handler]] = {
         Invoice.Reported: _reported,
-        Invoice.Amended: lambda r: _changed(r, **_figures(r.event.figures), **_issue(r.event.issue)),
+        Invoice.Amended: lambda r: _changed(r, **_said(r.event.figures), **_said(r.event.issue)),
         Invoice.Finalized: lambda r: _changed(r, status=InvoiceStatus.OPEN.value),
         Invoice.Paid: lambda r: _settled(r, InvoiceStatus.PAID),
         Invoice.Voided: lambda r: _settled(r, InvoiceStatus.VOID),
         Invoice.WrittenOff: lambda r: _changed(r, status=InvoiceStatus.UNCOLLECTIBLE.value),
         Invoice.PaymentFailed: _payment_failed,
         Invoice.Refunded: _refunded,
+        Invoice.Doubted: lambda r: _changed(r, doubts=[doubt.value for doubt in r.event.doubts]),
         Invoice.Transferred: lambda r: _changed(r, organization_id=r.event.organization_id),
     }
 
 
 _LIST = """
-    select i.*, refunded.amount_refunded from invoices i cross join lateral (
+    select i.*, refunded.amount_refunded, credited_before_payment + credited_after_payment as amount_credited,
+        coalesce(amount_remaining, amount_due - amount_paid) as remaining from invoices i cross join lateral (
         select coalesce(sum(amount::bigint), 0)::bigint as amount_refunded
         from jsonb_each_text(i.refunds) as each (payment, amount)
     ) as refunded"""
@@ -140,6 +142,10 @@ def list_invoices(
     subscription_id: UUID | None = None,
     status: str | None = None,
     provider_id: str | None = None,
+    number: str | None = None,
+    issued_since: datetime | None = None,
+    issued_until: datetime | None = None,
+    doubtful: bool | None = None,
 ) -> list[Row]:
     """Invoices, newest first, from below the position `after`; sums in minor units of `currency`."""
     conditions = [
@@ -148,6 +154,10 @@ def list_invoices(
         ("subscription_id", "i.subscription_id = %(subscription_id)s", subscription_id),
         ("status", "i.status = %(status)s", status),
         ("provider_id", "i.provider_id = %(provider_id)s", provider_id),
+        ("number", "i.number = %(number)s", number),
+        ("issued_since", "i.issued_at >= %(issued_since)s", issued_since),
+        ("issued_until", "i.issued_at < %(issued_until)s", issued_until),
+        ("doubtful", "(i.doubts <> '{}') = %(doubtful)s", doubtful),
         ("after", "i.position < %(after)s", after),
     ]
     return page(connection, _LIST, conditions, order="i.position desc", limit=limit)

@@ -82,14 +82,6 @@ class LogReader:
         ]
 
 
-def head(connection: psycopg.Connection[Any]) -> int:
-    """The position of the last event of the log, 0 when it is empty."""
-    found = connection.cursor(row_factory=psycopg.rows.tuple_row)
-    found.execute("select coalesce(max(notification_id), 0) from stored_events")
-    (position,) = found.fetchone() or (0,)
-    return int(position)
-
-
 class Reader(Protocol):
     """Reads batches of a log: what comes after a position, in order, none beyond `until`."""
 
@@ -99,16 +91,23 @@ class Reader(Protocol):
 
 
 class Log(NamedTuple):
-    """What can be followed: the channel that tells of more, where its end is, and how it is read. A follower that is
-    `far` behind shows what is too old."""
+    """What can be followed: the channel that tells of more, where its `end` is (in SQL), and how it is read. A follower
+    that is `far` behind shows what is too old."""
 
     channel: str
-    head: Callable[[psycopg.Connection[Any]], int]
+    end: str
     reader: Callable[[Decode], Reader]
     far: int
 
+    def head(self, connection: psycopg.Connection[Any]) -> int:
+        """The position of its last entry, 0 when it is empty."""
+        cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
+        cursor.execute(f"select {self.end}")
+        (position,) = cursor.fetchone() or (0,)
+        return int(position)
 
-EVENTS = Log("usher_log", head, LogReader, far=5_000)
+
+EVENTS = Log("usher_log", "log_head()", LogReader, far=5_000)
 
 
 def log_of(follower: Any) -> Log:

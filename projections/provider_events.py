@@ -39,7 +39,10 @@ def _received(recorded: Recorded) -> Iterable[Statement]:
 
 
 def _processed(recorded: Recorded) -> Iterable[Statement]:
-    return _became(recorded, Status.PROCESSED, consequences=list(recorded.event.consequences))
+    processed: ProviderEvent.Processed = recorded.event
+    return _became(
+        recorded, Status.PROCESSED, consequences=list(processed.consequences), remarks=list(processed.remarks)
+    )
 
 
 class ProviderEvents(ReadModel):
@@ -58,7 +61,8 @@ class ProviderEvents(ReadModel):
             changed_at        timestamptz not null,
             waiting_for       text,
             problem           text,                 -- why it was ignored, or the kind of the fault it failed with
-            consequences      uuid[]
+            consequences      uuid[],
+            remarks           text[]
         );
         create index provider_events_in_order on provider_events (position);
         create index provider_events_open on provider_events (changed_at, position)

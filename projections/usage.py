@@ -130,6 +130,11 @@ class Usage(ReadModel):
         );
     """
     handlers: ClassVar[dict[type[Any], Handler]] = {}
+    tenants_see: ClassVar[dict[str, str]] = {
+        "usage_series": "account_id = usher_organization() or account_id in (select account_id from usage_claims)",
+        "usage_buckets": "series in (select series from usage_series)",
+        "usage_values": "series in (select series from usage_series)",
+    }
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.rows import tuple_row
 
 from projections.log import Decode, Log
 
@@ -30,18 +29,10 @@ class UsageReader:
 
     def read(self, connection: psycopg.Connection[Any], after: int, until: int | None = None) -> Sequence[UsageRange]:
         """The next range, alone; nothing when there is none."""
-        last = usage_head(connection) if until is None else until
+        last = USAGE.head(connection) if until is None else until
         return [UsageRange(after, min(after + BATCH, last))] if last > after else []
 
     def forget(self) -> None: ...
 
 
-def usage_head(connection: psycopg.Connection[Any]) -> int:
-    """The position of the last record, 0 when there is none."""
-    cursor = connection.cursor(row_factory=tuple_row)
-    cursor.execute("select coalesce(max(position), 0) from usage_records")
-    (position,) = cursor.fetchone() or (0,)
-    return int(position)
-
-
-USAGE = Log("usher_usage", usage_head, UsageReader, far=200_000)
+USAGE = Log("usher_usage", "usage_log_head()", UsageReader, far=200_000)

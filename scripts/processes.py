@@ -80,6 +80,12 @@ def _work(kind: str, services: Services, stop: threading.Event, listening: socke
         if listening is None:
             raise ValueError("an API needs a socket to listen on")
         serve(services, listening)
+    elif kind == "stripe":
+        from scripts import stand_in
+
+        if listening is None:
+            raise ValueError("the stand-in for Stripe needs a socket to listen on")
+        stand_in.serve(services, listening)
     else:
         importlib.import_module(f"workers.{kind}").run(services, stop)
 

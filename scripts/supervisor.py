@@ -21,6 +21,7 @@ from adapters.embedded import EmbeddedFailed, EmbeddedServers
 from adapters.settings import Settings
 from scripts.apis import CannotStart, listen_for, run_child, share_metrics
 from scripts.children import Child, Children, end_leftovers
+from scripts.stand_in import StandIn
 
 log = structlog.get_logger()
 
@@ -28,7 +29,10 @@ WORKERS = ("worker", "projector", "dispatcher", "scheduler")
 _TURN = 0.2
 """Seconds between two looks at the children and servers."""
 _SAY_WHY_AFTER = 20.0
-_IMPORTED = ("scripts.processes", *(f"workers.{kind}" for kind in WORKERS), "fastapi", "uvicorn", "uvloop", "httptools")
+_IMPORTED = (
+    *("scripts.processes", *(f"workers.{kind}" for kind in WORKERS)),
+    *("fastapi", "uvicorn", "uvloop", "httptools", "stripe"),
+)
 """What children need, imported once: they share its memory and are there at once. Nothing of `api`, which makes its
 request ids unique when it is imported."""
 
@@ -42,6 +46,7 @@ class Supervisor:
             settings.data_dir, postgres=settings.database_url is None, valkey=settings.redis_url is None
         )
         self._register = settings.data_dir / "processes.json"
+        self._stand_in: StandIn | None = None
         self._stopping = False
 
     def run(self) -> int:
@@ -54,6 +59,7 @@ class Supervisor:
             self._start_servers()
             end_leftovers(self._register)
             listening = listen_for(self._settings)
+            self._make_stand_in(started)
             children = self._children(listening)
             started.callback(children.stop)
             for one in listening:  # before the children end: what comes from now on is refused at once
@@ -65,6 +71,14 @@ class Supervisor:
                 self._watch(children)
             say("Stopping")
         return 0
+
+    def _make_stand_in(self, started: contextlib.ExitStack) -> None:
+        """Without a Stripe key the engine has one of its own."""
+        if StandIn.wanted(self._settings):
+            self._stand_in = StandIn.make(self._settings)
+            started.callback(self._stand_in.forget, self._settings.data_dir)
+            self._stand_in.keep(self._settings.data_dir)
+            self._settings = self._stand_in.told(self._settings)
 
     def _on_signal(self, number: int, frame: object) -> None:
         self._stopping = True
@@ -106,15 +120,19 @@ class Supervisor:
             raise CannotStart("The database could not be prepared; the reason is above.")
 
     def _children(self, listening: list[socket.socket]) -> Children:
-        run = partial(run_child, self._settings, listening, self._servers)
-        apis = [Child("api", partial(run, "api", own)) for own in listening]
-        return Children([*apis, *(Child(kind, partial(run, kind)) for kind in WORKERS)], self._register)
+        own = [self._stand_in.listening] if self._stand_in else []
+        run = partial(run_child, self._settings, [*listening, *own], self._servers)
+        serving = [("api", one) for one in listening] + [("stripe", one) for one in own]
+        servers = [Child(kind, partial(run, kind, one)) for kind, one in serving]
+        return Children([*servers, *(Child(kind, partial(run, kind)) for kind in WORKERS)], self._register)
 
     def _announce(self) -> None:
         settings = self._settings
         say(f"API {settings.local_url}")
         if settings.sandbox and settings.smtp_url is None:
             say(f"Mails {settings.local_url}/sandbox/mails")
+        if self._stand_in:
+            say(f"Stripe stand-in {self._stand_in.url}")
         say(f"Admin key {admin_key_place(settings)}")
 
     def _watch(self, children: Children) -> None:

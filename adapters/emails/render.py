@@ -7,7 +7,6 @@ name, reason or company can become markup.
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,11 +18,11 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from adapters.emails.kinds import COMMON, CONTEXTS, UNPROVEN, MailKind
+from adapters.plain_text import one_line
 
 _FOLDER = Path(__file__).parent
 _DEFAULT_LANGUAGE = "en"
 _TEXT_WIDTH = 72
-_DIRECTION_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +48,6 @@ def render(kind: MailKind, context: Mapping[str, object], locale: str = "en") ->
         text=layouts.get_template("mail.txt.j2").render(parts),
         html=layouts.get_template("mail.html.j2").render(parts),
     )
-
-
-def one_line(value: str) -> str:
-    """The text without line breaks, control characters and direction overrides: a name cannot leave its place."""
-    plain = "".join(
-        " " if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} or char in _DIRECTION_OVERRIDES else char
-        for char in value
-    )
-    return " ".join(plain.split())
 
 
 def _checked(kind: MailKind, context: Mapping[str, object]) -> dict[str, object]:
@@ -137,6 +127,7 @@ def _sayings(language: str) -> Environment:
     lines.filters["date"] = lambda at: _when(words, "date", at)
     lines.filters["moment"] = lambda at: _when(words, "moment", at)
     lines.filters["money"] = lambda money: money.text
+    lines.filters["role"] = lambda role: words["roles"][role]
     lines.filters["reason"] = lambda reason: words["reasons"].get(reason, reason)
     lines.filters["advice"] = lambda reason: words["advice"].get(reason, words["advice"]["other"])
     return lines

@@ -24,6 +24,7 @@ class Effort:
     connections: int = 64
     sessions: int = 6_000
     webhooks: int = 1_000
+    invoices: int = 10_000
     followed: int = 100_000
     verified: int = 1_000_000
     crowd: int = 1_000_000
@@ -40,6 +41,7 @@ SMOKE = Effort(
     connections=4,
     sessions=400,
     webhooks=80,
+    invoices=20,
     followed=2_000,
     verified=2_000,
     crowd=30_000,

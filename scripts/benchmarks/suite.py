@@ -10,12 +10,14 @@ from scripts.benchmarks.figures import Effort, Figure
 from scripts.benchmarks.floor import floor
 from scripts.benchmarks.hot_routes import acquire, heartbeat, servers, validate
 from scripts.benchmarks.intake import webhooks
+from scripts.benchmarks.invoicing import invoices
 from scripts.benchmarks.log_reading import follower, verify
 from scripts.benchmarks.log_writing import group_commit
 from scripts.benchmarks.memory import memory
 from scripts.benchmarks.outbound import outbound
 from scripts.benchmarks.pools import seats
 from scripts.benchmarks.scale_out import standby
+from scripts.benchmarks.tenants import tenants
 from scripts.benchmarks.usage import usage
 
 Benchmark = Callable[[Installation, Effort], Iterator[Figure]]
@@ -27,6 +29,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "webhooks": webhooks,
     "usage": usage,
     "outbound": outbound,
+    "invoices": invoices,
     "group-commit": group_commit,
     "follower": follower,
     "verify": verify,
@@ -37,7 +40,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "seats": seats,
     "million": million,
     "standby": standby,
+    "tenants": tenants,
 }
-_ONLY_NAMED = ("servers", "seats", "million", "standby")
+_ONLY_NAMED = ("invoices", "servers", "seats", "million", "standby", "tenants")
 DEFAULT = tuple(name for name in BENCHMARKS if name not in _ONLY_NAMED)
 """What runs when nothing is named: all that does not take long, and the ground under it."""

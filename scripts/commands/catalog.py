@@ -23,7 +23,7 @@ def apply(
     """Make the catalogue what the file says. The second time nothing changes; published terms are never edited."""
     text = file.read_bytes()
     with engine(data) as services:
-        applied = services.catalog.apply(services.catalog.read(text), dry_run=dry_run)
+        applied = services.catalog.apply(services.catalog.read(text, file.parent), dry_run=dry_run)
 
     def show(document: dict[str, Any]) -> None:
         for change in document["changes"]:

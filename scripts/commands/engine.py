@@ -37,9 +37,12 @@ def settings_of(data: Path | None = None, *, host: str | None = None, port: int 
 def connected(settings: Settings) -> Settings:
     """The settings with the servers' addresses: those that are set, or those of the engine that runs in the data
     directory. Raises `NoEngine`; nothing is started."""
+    from adapters.embedded import running
+    from scripts.stand_in import found_in
+
+    settings = found_in(settings)
     if settings.database_url and settings.redis_url:
         return settings
-    from adapters.embedded import running
 
     engine = running(settings.data_dir)
     if engine is None:

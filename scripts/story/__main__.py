@@ -70,13 +70,15 @@ def _read_no_more() -> None:
 async def _tell(engine: Engine, page: Page) -> None:
     ours = [each for each in engine.processes() if each.name() not in ("postgres", "valkey-server")]
     page.say(
-        f"{len(ours)} processes of Usher, PostgreSQL and Valkey run after {page.seconds:.1f} s. Only Stripe and the"
-        " calendar are played: every answer below came from the engine, and every sentence was checked against it."
+        f"{len(ours)} processes of Usher, PostgreSQL and Valkey run after {page.seconds:.1f} s. Only the"
+        " calendar is played, and Stripe, by the stand-in that comes along: every answer below came from the engine,"
+        " and every sentence was checked against it."
     )
     door = Door(engine)
+    payments = Payments(door, engine)
     try:
-        now = await door.move_clock(_a_thursday(await door.now()))
-        story = Story(engine, door, page, Payments(door, engine, now))
+        await door.move_clock(_a_thursday(await door.now()))
+        story = Story(engine, door, page, payments)
         await a_customer_arrives(story)
         await she_buys(story)
         await thirty_ask_for_ten(story)
@@ -86,6 +88,7 @@ async def _tell(engine: Engine, page: Page) -> None:
         await she_pays(story, invoice)
         await an_auditor_asks(story)
     finally:
+        await payments.close()
         await door.client.aclose()
 
 

@@ -15,31 +15,20 @@ from scripts.story.working import everybody_leaves
 
 async def the_renewal_fails(story: Story) -> str:
     """Three failures: grace, shorter grace, suspension. Answers the id of Stripe's invoice."""
-    page, account = story.page, story.payments.account
+    page, payments = story.page, story.payments
     await everybody_leaves(story)
-    renewal = _period_end(story)
+    await payments.card_expires(story.subscription)
+    renewal = payments.period_end(story.subscription)
     await story.move_clock(renewal + timedelta(seconds=30))
     page.chapter("The card expires", await story.door.now())
-    events = account.fail_renewal(story.subscription)
-    invoice: str = events.the("invoice")["id"]
-    at_renewal = [event for event in events if event["created"] <= renewal.timestamp() + 30]
-    await story.payments.deliver(at_renewal)
-    await story.payments.settled()
-    await story.move_clock(account.now)
-    await story.payments.deliver(events[len(at_renewal) :])
+    await payments.settled()
+    await story.move_clock(renewal + timedelta(hours=1, seconds=1))
     await _in_grace(story, "Your payment for CODITECT failed", timedelta(days=7), "The renewal fails.")
-    again = account.fail_again(invoice)
-    await story.move_clock(account.now)
-    await story.payments.deliver(again)
+    await story.move_clock(payments.next_attempt(story.subscription))
     await _in_grace(story, "Urgent: CODITECT stops", timedelta(days=3), "The second attempt fails too.")
-    await _third_failure(story, invoice)
+    await _third_failure(story)
+    invoice: str = payments.invoice_of(story.subscription)["id"]
     return invoice
-
-
-def _period_end(story: Story) -> datetime:
-    subscription = story.payments.account.retrieve("subscription", story.subscription)
-    end = subscription["items"]["data"][0]["current_period_end"]
-    return datetime.fromtimestamp(end, story.payments.account.now.tzinfo)
 
 
 async def _in_grace(story: Story, subject: str, length: timedelta, what: str) -> None:
@@ -57,13 +46,14 @@ async def _in_grace(story: Story, subject: str, length: timedelta, what: str) ->
     )
 
 
-async def _third_failure(story: Story, invoice: str) -> None:
-    """On a working day: ten sit in the morning, and stand when the third attempt fails."""
-    failed = story.payments.account.fail_again(invoice)
-    await story.move_clock(story.payments.account.now)
+async def _third_failure(story: Story) -> None:
+    """On a working day: ten sit in the morning, and stand when the third attempt fails and Stripe says so."""
+    await story.payments.fault("delay", event="invoice.*", seconds=3600)
+    await story.door.move_clock(story.payments.next_attempt(story.subscription))
     check(statuses(await sit_down(story.desktops))[201] == SEATS, "ten sit while the grace lasts")
+    await story.payments.no_faults()
     began = time.perf_counter()
-    await story.payments.deliver(failed)
+    await story.payments.release()
     license = await story.until_status("suspended", "payment_failed")
 
     async def look() -> list[Answer] | None:
@@ -95,11 +85,11 @@ async def _nobody_sits(story: Story, license: Json) -> None:
 
 async def she_pays(story: Story, invoice: str) -> None:
     """The payment heals everything, with the same key."""
-    page, account = story.page, story.payments.account
-    await story.move_clock(account.now + timedelta(days=1))
+    page = story.page
+    await story.move_clock(await story.door.now() + timedelta(days=1))
     page.chapter("She pays", await story.door.now())
     began = time.perf_counter()
-    await story.payments.deliver(account.pay(invoice))
+    await story.payments.pays_invoice(invoice)
     license = await story.until_status("active")
     took = (time.perf_counter() - began) * 1000
 

@@ -42,9 +42,9 @@ class Story:
         return [desktop for desktop in self.desktops if not desktop.session]
 
     async def move_clock(self, to: datetime) -> datetime:
-        """Time passes for the engine and for Stripe."""
+        """Time passes for the engine and for Stripe, which follows it; what Stripe says about it is delivered."""
         now = await self.door.move_clock(to)
-        self.payments.account.advance_to(now)
+        await self.payments.told()
         return now
 
     async def her_token(self) -> str:

@@ -26,7 +26,7 @@ def class_named(kind: str) -> type | None:
 @cache
 def fields_of(cls: type) -> Mapping[str, Any]:
     """Field → annotation with every forward reference resolved."""
-    hints = get_type_hints(cls, localns=_TypingImports(cls.__module__))
+    hints = get_type_hints(cls, localns=TypingImports(cls.__module__))
     return {
         field: hint for field, hint in hints.items() if not field.startswith("_") and get_origin(hint) is not ClassVar
     }
@@ -39,11 +39,11 @@ def subject_of(event_type: str) -> type | None:
     fetch = getattr(notification, "fetch_related_object", None)
     if fetch is None or getattr(notification, "LOOKUP_TYPE", None) != f"v1.{event_type}":
         return None
-    subject: type = get_type_hints(fetch, localns=_TypingImports(notification.__module__))["return"]
+    subject: type = get_type_hints(fetch, localns=TypingImports(notification.__module__))["return"]
     return subject
 
 
-class _TypingImports(Mapping[str, Any]):
+class TypingImports(Mapping[str, Any]):
     """Names that a module imports under TYPE_CHECKING only, where its annotations come from; imported when asked."""
 
     def __init__(self, module: str):

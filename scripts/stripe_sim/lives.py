@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scripts.stripe_sim.account import StripeAccount
+from scripts.stripe_sim import StripeAccount
 
 
 def renewals(account: StripeAccount, price: str) -> None:

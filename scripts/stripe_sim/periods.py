@@ -10,14 +10,19 @@ MONTHS = {"month": 1, "year": 12}
 
 
 def period_at(anchor: int, interval: str, count: int, moment: int) -> tuple[int, int]:
-    """The (start, end) of the period that `moment` lies in; all in epoch seconds. `moment` is not before `anchor`."""
+    """The (start, end) of the period that `moment` lies in; all in epoch seconds.
+
+    The anchor may lie ahead: then the period is the part of the one before it.
+    """
     n = 0
-    while _step(anchor, interval, count * (n + 1)) <= moment:
+    while later(anchor, interval, count * (n + 1)) <= moment:
         n += 1
-    return _step(anchor, interval, count * n), _step(anchor, interval, count * (n + 1))
+    while later(anchor, interval, count * n) > moment:
+        n -= 1
+    return later(anchor, interval, count * n), later(anchor, interval, count * (n + 1))
 
 
-def _step(anchor: int, interval: str, n: int) -> int:
+def later(anchor: int, interval: str, n: int) -> int:
     """`n` intervals after the anchor; a day that the month does not have is its last day."""
     start = datetime.fromtimestamp(anchor, UTC)
     if interval in DAYS:

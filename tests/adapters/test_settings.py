@@ -163,6 +163,12 @@ def test_a_live_key_is_right_in_production_and_a_test_key_is_told(read):
     assert "USHER_STRIPE_SECRET_KEY is a test key in production mode: no real money moves" in warnings
 
 
+def test_stripes_mode_is_the_keys_and_without_one_our_own(read):
+    assert read(STRIPE_SECRET_KEY="rk_test_abc").stripe_live is read().stripe_live is False
+    assert read(PRODUCTION).stripe_live is read(PRODUCTION, STRIPE_SECRET_KEY="rk_live_abc").stripe_live is True
+    assert read(PRODUCTION, STRIPE_SECRET_KEY="sk_test_abc").stripe_live is False
+
+
 def test_a_misspelt_setting_is_told_with_the_right_name(read):
     (warning,) = read(STRIPE_WEBHOOK_SECRETS="whsec_x").warnings
     assert warning == "USHER_STRIPE_WEBHOOK_SECRETS is not a setting: did you mean USHER_STRIPE_WEBHOOK_SECRET?"

@@ -11,7 +11,9 @@ import pytest
 from adapters.clock import Clock
 from adapters.stripe_gateway import StripeGateway
 from domain.errors import Unavailable
-from domain.provider_facts import InvoiceReport, PaymentReport, SubscriptionReport, SubscriptionStatus
+from domain.invoice_facts import InvoiceReport
+from domain.payment_facts import ApplicationReport, ChargeReport, IntentReport
+from domain.provider_facts import SubscriptionReport, SubscriptionStatus
 from scripts.stripe_sim import StripeAccount
 from scripts.stripe_sim.server import serving
 
@@ -54,11 +56,12 @@ def test_an_invoice_is_reported(gateway, account):
 
 @pytest.mark.parametrize("kind", ["charge", "payment_intent"])
 def test_a_payment_is_traced_to_the_invoice_that_it_pays(gateway, account, kind):
-    payment = newest(account, kind)["id"]
-    (report,) = gateway.look_up(f"payment/{payment}")
-    assert isinstance(report, PaymentReport)
+    *about, report = gateway.look_up(f"payment/{newest(account, kind)['id']}")
+    assert isinstance(report, ApplicationReport)
     assert report.invoice == newest(account, "invoice")["id"]
-    assert payment in report.payments
+    assert report.payment == newest(account, "payment_intent")["id"]
+    assert [type(each) for each in about] == ([ChargeReport] if kind == "charge" else [IntentReport, ChargeReport])
+    assert {each.payment for each in about} == {report.payment}
 
 
 @pytest.mark.parametrize("reference", ["subscription/sub_unknown", "payment/ch_unknown", "price/price_x"])
@@ -67,7 +70,7 @@ def test_what_stripe_does_not_know_is_no_report(gateway, reference):
 
 
 def test_without_a_key_nobody_is_asked():
-    assert StripeGateway(None, Clock()).look_up("subscription/sub_1") == ()
+    assert StripeGateway(None, Clock()).look_up("subscription/sub_1") is None
 
 
 def test_a_stripe_that_is_away_is_asked_again_later(account):

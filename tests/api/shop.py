@@ -38,7 +38,11 @@ class Shop:
 
     def deliver(self) -> None:
         new, self._delivered = self.account.events[self._delivered :], len(self.account.events)
-        for event in new:
+        self.deliver_made(*new)
+
+    def deliver_made(self, *events: dict[str, Any]) -> None:
+        """Events that the account did not make itself."""
+        for event in events:
             self._woken.append(self.receive(event))
             while self._woken:
                 self._services.billing.process(self._woken.pop())

@@ -20,7 +20,7 @@ def listed(admin, **query):
 def test_a_processed_webhook_says_what_followed_and_the_same_alone(shop, admin, ann, caught_up):
     shop.buy(ann.organization_id)
     caught_up()
-    (found,) = [each for each in listed(admin) if each["type"] == "invoice.paid"]
+    (found,) = [each for each in listed(admin) if each["type"] == "customer.subscription.created"]
     assert found == admin.get(f"/admin/provider-events/{found['id']}").json()
     assert found == admin.get(f"/admin/provider-events/{found['event']}").json()
     assert (found["provider"], found["status"], found["problem"]) == ("stripe", "processed", None)

@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.caller import Caller
-from domain.ids import invoice_id_for
+from domain.ids import credit_note_id_for, invoice_id_for
 from domain.lease import fingerprint_digest
 from domain.license import License
 from tests.api.people_engine import Client, refused
 from tests.api.shop import CATALOG, license_of, subscription_of
+from tests.stripe_money import credit_note, event, newest
 
 PUBLIC = {"/plans/{code}", "/sandbox/mails/{mail_id}/attachments/{name}"}
 ADMIN = "/admin/"
@@ -30,20 +31,29 @@ def anns(services, shop, ann) -> dict[str, str]:
     services.catalog.apply(services.catalog.read(file))
     locked = services.licenses.issue(ann.organization_id, "starter", seats=None, expires_at=None)
     services.machines.activate(locked.key.text, "machine-000001", name="Ann's laptop")
-    invoice = next(each for each in shop.account.events if each["type"] == "invoice.paid")["data"]["object"]["id"]
+    invoice = newest(shop.account, "invoice")
+    shop.deliver_made(event("credit_note.created", credit_note(invoice, 500), at=shop.account.at + 60))
     return {
         "license_id": str(license_of(reference)),
         "subscription_id": str(subscription_of(reference)),
-        "invoice_id": str(invoice_id_for("stripe", invoice)),
+        "invoice_id": str(invoice_id_for("stripe", invoice["id"])),
+        "credit_note_id": str(credit_note_id_for("stripe", credit_note(invoice, 500)["id"])),
         "organization_id": str(ann.organization_id),
         "key_id": ann.client.post("/api-keys", json={"name": "mine", "scopes": ["licenses:read"]}).json()["id"],
         "session_id": _seated(services, locked.key.text),
         "fingerprint_digest": fingerprint_digest("machine-000001"),
         "provider_event_id": str(uuid4()),
         "ticket_id": str(uuid4()),
+        "user_id": ann.client.get("/me").json()["user_id"],
+        "invitation_id": _invited(ann),
         "reservation_id": str(uuid4()),
         **_told(services, ann.organization_id),
     }
+
+
+def _invited(owner) -> str:
+    invitation = {"email": "cat@example.test", "role": "viewer"}
+    return owner.client.post(f"/organizations/{owner.organization_id}/members", json=invitation).json()["id"]
 
 
 def _told(services, organization_id: UUID) -> dict[str, str]:
@@ -98,7 +108,11 @@ def test_another_organizations_things_are_absent_on_every_route(client, bob, ann
         "/licenses/{license_id}/machines/{fingerprint_digest}",
         "/subscriptions/{subscription_id}",
         "/invoices/{invoice_id}",
+        "/invoices/{invoice_id}/pdf",
+        "/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf",
         "/organizations/{organization_id}",
+        "/organizations/{organization_id}/members/{user_id}",
+        "/organizations/{organization_id}/invitations/{invitation_id}",
         "/api-keys/{key_id}",
         "/webhook-endpoints/{endpoint_id}",
         "/webhook-endpoints/{endpoint_id}/replays/{replay_id}",
@@ -136,7 +150,7 @@ def test_what_is_the_vendors_is_forbidden_whether_it_exists_or_not(client, bob, 
 def test_lists_hold_nothing_of_another_organization(client, ann, bob, anns, caught_up):
     caught_up()
     for path in (
-        *("/licenses", "/subscriptions", "/invoices", "/api-keys"),
+        *("/licenses", "/subscriptions", "/invoices", "/payments", "/api-keys"),
         *("/webhook-endpoints", "/webhook-deliveries"),
     ):
         assert ann.client.get(path).json()["data"], path

@@ -108,3 +108,36 @@ def test_deliveries_at_the_same_moment_are_stored_once(services, event):
         assert sorted(answer.json()["duplicate"] for answer in answers) == [False] + [True] * 19
 
     play(services, story)
+
+
+THIN = {
+    "id": "evt_thin_1",
+    "object": "v2.core.event",
+    "type": "v1.billing.meter.no_meter_found",
+    "created": "2027-01-15T06:20:52.246Z",
+    "livemode": False,
+    "related_object": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (THIN, "nothing follows from events of this kind"),
+        ({"livemode": True}, "an event of Stripe's live mode, and this engine is of the test mode"),
+    ],
+)
+def test_a_thin_event_and_one_of_the_other_mode_are_stored_answered_and_ignored_with_the_reason(
+    services, event, changes, problem
+):
+    async def story(client: httpx.AsyncClient) -> None:
+        told = {**event, **changes} if "object" not in changes else changes
+        body, signature = sign(told, CURRENT, at=datetime.now(UTC))
+        answer = await post(client, body, signature)
+        assert (answer.status_code, answer.json()["event"]) == (200, told["id"])
+
+    play(services, story)
+    id = provider_event_id("stripe", changes.get("id", event["id"]))
+    services.billing.process(id)
+    stored = services.store.fetch(ProviderEvent, id)
+    assert (stored.status.value, stored.problem) == ("ignored", problem)

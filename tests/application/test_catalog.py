@@ -295,3 +295,16 @@ def test_catalogues_applied_at_once_leave_what_one_after_the_other_would(databas
     )
     versions = [(each["plan"], each["version"]) for row in recorded for each in row["published"]]
     assert sorted(versions) == sorted((plan.code, n) for plan in plans for n in range(1, plan.current_version + 1))
+
+
+VENDOR = "vendor: {name: Acme Ltd, address: [1 Road]}\n"
+
+
+def test_the_vendor_is_introduced_changed_and_left_alone(catalog):
+    assert (ChangeKind.VENDOR_INTRODUCED, "Acme Ltd", None) in apply(catalog, CODITECT + VENDOR)
+    assert apply(catalog, CODITECT + VENDOR) == apply(catalog, CODITECT) == []
+    moved = catalog.apply(catalog.read(CODITECT + VENDOR.replace("1 Road", "2 Street")))
+    (change,) = moved.changes
+    assert change.details == ('address: "1 Road" → "2 Street"',)
+    assert catalog.show()["vendor"]["address"] == ["2 Street"]
+    assert apply(catalog, catalog_file.write(catalog.show())) == []

@@ -13,17 +13,24 @@ from application.verification_report import MOST_FINDINGS, Damage
 from application.verification_seats import IN_FLIGHT
 from domain.entitlements import Entitlements, Overage
 from domain.errors import Conflict, Unavailable
-from domain.ids import seat_id
+from domain.ids import invoice_id_for, seat_id
+from domain.invoice import Invoice
 from domain.license import License
 from domain.license_terms import Terms
 from domain.organization import Organization
+from domain.payment import Payment
+from scripts.stripe_sim import StripeAccount
+from tests.application.test_billing import PRO, Engine
 from tests.history_world import START, at, changed, follow, leave, licensed, sit
+from tests.stripe_money import newest
 
 SOUND = {
     "undecodable": 0,
     "seat_conflicts": 0,
     "over_limit": 0,
     "read_model_differences": 0,
+    "billing_differences": 0,
+    "doubtful_invoices": 0,
     "ok": True,
 }
 IN_FLIGHT_MINUTES = IN_FLIGHT / timedelta(minutes=1)
@@ -390,3 +397,53 @@ def test_a_database_that_goes_away_is_not_taken_for_damage(services):
     with pytest.raises(Unavailable):
         services.verification.run()
     assert services.verification.last() is None
+
+
+# --- invoices and payments ---
+
+
+@pytest.fixture
+def bought(services):
+    """A purchase of which a part went back; answers its invoice and its payment."""
+    account = StripeAccount(seed=1, now=START)
+    account.price(PRO, amount=9900, lookup_key="pro-monthly")
+    account.checkout(price=PRO, email="ada@example.com", name="Ada")
+    account.refund(newest(account, "invoice")["id"], amount=1000)
+    engine = Engine(services)
+    engine.feed(account.events)
+    invoice = services.store.fetch(Invoice, invoice_id_for("stripe", newest(account, "invoice")["id"]))
+    return invoice, services.store.fetch(Payment, invoice.payments[0])
+
+
+def test_a_purchase_and_its_refund_are_sound(services, bought):
+    assert verified(services).ok
+
+
+def test_an_invoice_that_does_not_know_its_payment_or_its_refund_is_found(services, bought):
+    invoice, _ = bought
+    sql = "delete from stored_events where originator_id = %s and topic = %s"
+    version = "select originator_version from stored_events where originator_id = %s and topic = %s"
+    for topic in ("invoice.refunded", "invoice.payment_added"):
+        gone = services.database.fetch_one(version, (invoice.id, topic))["originator_version"]
+        plant(services, sql, invoice.id, topic)
+        services.database.execute(
+            "update stored_events set originator_version = originator_version - 1"
+            " where originator_id = %s and originator_version > %s",
+            (invoice.id, gone),
+        )
+    result = services.verification.run()
+    assert result.counts["billing_differences"] == 2 and not result.ok
+
+
+def test_sums_of_the_provider_that_do_not_hold_are_counted_and_damage_nothing(services, bought):
+    invoice, _ = bought
+    wrong = replace(invoice.figures, total=invoice.figures.total + 1)
+
+    def amend(each: Invoice) -> None:
+        each.report(each.status, wrong, each.issue, seen=replace(each.seen, rank=9), now=START)
+        each.check(now=START)
+
+    services.store.change(Invoice, invoice.id, amend)
+    result = verified(services)
+    assert (result.counts["doubtful_invoices"], result.ok) == (1, True)
+    assert "does not add up: total, due" in result.findings[0].text

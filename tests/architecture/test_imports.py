@@ -34,8 +34,10 @@ RULES = {
     "projections": Rule(frozenset({"domain"}), frozenset({"psycopg", "redis", "structlog"})),
     "adapters": Rule(frozenset({"domain"})),
     "adapters/bootstrap.py": Rule(frozenset({"domain", "application", "projections"})),
+    "adapters/bootstrap_people.py": Rule(frozenset({"domain", "application", "projections"})),
+    "adapters/bootstrap_outbound.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_usage.py": Rule(frozenset({"domain", "application", "projections"})),
-    "adapters/outbound.py": Rule(frozenset({"domain", "application", "projections"})),
+    "adapters/bootstrap_billing.py": Rule(frozenset({"domain", "application", "projections"})),
     "api": Rule(frozenset({"application", "projections", "domain"}), types=frozenset({"adapters"})),
     "workers": Rule(frozenset({"adapters.bootstrap", "application", "projections", "domain"})),
     "scripts": Rule(SERVER),
@@ -130,6 +132,21 @@ def files_of(*folders: str) -> Iterator[tuple[str, str]]:
     for folder in folders:
         for file in sorted((ROOT / folder).rglob("*.py")):
             yield file.relative_to(ROOT).as_posix(), file.read_text()
+
+
+STAND_IN = "scripts.stripe_sim"
+STAND_IN_USERS = ("scripts/stripe_sim/", "scripts/story/", "scripts/benchmarks/", "scripts/stand_in.py")
+
+
+def uses_stand_in(path: str, source: str) -> bool:
+    found = imports_of(ast.parse(source), ".".join(path.split("/")[:-1]))
+    return any(is_within(one.name, frozenset({STAND_IN})) for one in found)
+
+
+def test_only_demonstrations_and_usher_up_know_the_stand_in_for_stripe():
+    users = [path for path, source in files_of(*SERVER, *CLIENTS) if uses_stand_in(path, source)]
+    assert [path for path in users if not path.startswith(STAND_IN_USERS)] == []
+    assert "scripts/stand_in.py" in users
 
 
 @pytest.mark.parametrize("folder", sorted(SERVER | CLIENTS))

@@ -151,11 +151,11 @@ def test_a_lost_dispute_keeps_it_suspended():
     assert of(subscription, day(9)).reason == "dispute_lost"
 
 
-def test_a_dispute_that_is_closed_stays_closed_when_its_opening_comes_late():
+def test_a_refund_that_the_bank_sent_back_is_none():
     subscription = started()
-    subscription.payment_disputed("dp_1", outcome=DisputeOutcome.WON, disputed_at=day(1), now=day(9))
-    subscription.payment_disputed("dp_1", outcome=DisputeOutcome.OPEN, disputed_at=day(1), now=day(9))
-    assert of(subscription, day(9)) == GOOD
+    subscription.payment_refunded(INVOICE, refunded_at=day(1), now=day(1))
+    subscription.payment_refunded(INVOICE, refunded_at=None, now=day(3))
+    assert of(subscription, day(3)) == GOOD
 
 
 def test_a_cancelled_subscription_is_over_at_the_end_that_the_provider_states():
@@ -187,7 +187,6 @@ def _life() -> list[Callable[[Subscription], None]]:
         lambda s: report(s, Status.PAST_DUE, day(30)),
         lambda s: s.invoice_settled(INVOICE, paid_at=day(34), now=day(34)),
         lambda s: report(s, Status.ACTIVE, day(34), quantity=5),
-        lambda s: s.payment_disputed("dp", outcome=DisputeOutcome.OPEN, disputed_at=day(35), now=day(35)),
         lambda s: s.payment_disputed("dp", outcome=DisputeOutcome.WON, disputed_at=day(35), now=day(36)),
         lambda s: failed(s, 1, day(60), NEXT_INVOICE),
         lambda s: report(s, Status.PAST_DUE, day(60), quantity=5),

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
-KINDS = ["api", "dispatcher", "projector", "scheduler", "worker"]
+KINDS = ["api", "dispatcher", "projector", "scheduler", "stripe", "worker"]
 
 
 class Up:
@@ -54,6 +54,11 @@ class Up:
 
     def readiness(self) -> dict[str, str]:
         return httpx.get(f"{self.url}/health/ready", timeout=10).json()
+
+    @property
+    def stripe(self) -> dict[str, str]:
+        """Where its stand-in for Stripe is, and the keys of it."""
+        return json.loads((self.data / "stripe-stand-in.json").read_text())
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -114,10 +119,11 @@ def usher(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_says_where_everything_is_and_then_that_it_is_ready(up):
-    lines = [line for line in up.output.splitlines() if line.startswith(("API", "Mails", "Admin", "Ready"))]
+    lines = [line for line in up.output.splitlines() if line.startswith(("API", "Mails", "Stripe", "Admin", "Ready"))]
     assert lines == [
         f"API {up.url}",
         f"Mails {up.url}/sandbox/mails",
+        f"Stripe stand-in {up.stripe['url']}",
         f"Admin key in {up.data / 'admin_key'}",
         "Ready",
     ]
@@ -210,4 +216,4 @@ def test_stopping_leaves_nothing_running(up):
     assert up.stop() == 0
     assert ended(processes)
     assert processes_of(up.data) == []
-    assert not (up.data / "processes.json").exists()
+    assert not (up.data / "processes.json").exists() and not (up.data / "stripe-stand-in.json").exists()

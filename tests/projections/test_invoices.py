@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from domain.invoice import Invoice, Issue
+from domain.invoice_facts import Items, Line
 from domain.provider_facts import Figures, InvoiceStatus, Seen
 from projections.invoices import get_invoice, list_invoices
 from tests.projections.followed import ACME, DAY, GLOBEX, NOW, Followed
@@ -38,12 +39,14 @@ def a_random_fact(invoice: Invoice, number: int, chance: random.Random) -> None:
         lambda: invoice.report(
             chance.choice(list(InvoiceStatus)),
             Figures("usd", 2900, 551, 3451, 3451 - paid, paid),
-            Issue("A-1", NOW, NOW + 30 * DAY, NOW, at if paid else None),
+            Issue("A-1", NOW, NOW + 30 * DAY, NOW, at if paid else None, due_at=chance.choice([None, at])),
             seen=Seen(at, 0, "evt"),
             now=at,
         ),
         lambda: invoice.payment_failed(attempt=chance.randint(1, 3), failed_at=at, next_attempt_at=at + DAY, now=at),
         lambda: invoice.refund(chance.choice("ab"), amount=chance.randint(1, 900), refunded_at=at, now=at),
+        lambda: invoice.itemize(Items((Line("il_1", "Pro", chance.choice([2900, 1]), "usd"),)), now=at),
+        lambda: invoice.check(now=at),
         lambda: invoice.transfer(chance.choice([ACME, GLOBEX]), now=at),
     ]
     chance.choice(decisions)()
@@ -67,7 +70,10 @@ def test_every_invoice_is_listed_as_the_aggregate_says(followed):
         assert (row["status"], row["organization_id"]) == (invoice.status, invoice.organization_id)
         assert (row["attempts"], row["next_attempt_at"]) == (max(invoice.attempts, default=0), invoice.next_attempt_at)
         assert row["amount_refunded"] == invoice.amount_refunded
-    assert any(row["amount_refunded"] for row in rows) and any(row["next_attempt_at"] for row in rows)
+        assert (row["remaining"], row["amount_credited"]) == (invoice.figures.remaining, invoice.figures.credited)
+        assert row["doubts"] == [doubt.value for doubt in invoice.doubts]
+    for column in ("amount_refunded", "next_attempt_at", "doubts", "due_at"):
+        assert any(row[column] for row in rows), column
 
 
 @pytest.mark.parametrize("asked", [{"status": "open"}, {"subscription_id": ACME}, {"provider_id": "in_9"}])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import stripe
 
 from scripts.stripe_sim import Emitted, StripeAccount
+from scripts.stripe_sim.server import serving
 from tests.stripe_sim.expected import NOON, PRICE
+from tests.stripe_sim.shop import Shop
 
 
 @pytest.fixture
@@ -16,6 +19,27 @@ def account() -> StripeAccount:
     account = StripeAccount(seed=7, now=NOON)
     account.price(PRICE, amount=2900, lookup_key="coditect-pro-monthly")
     return account
+
+
+@pytest.fixture
+def shop(account: StripeAccount) -> Shop:
+    return Shop(account)
+
+
+@pytest.fixture
+def url(account: StripeAccount) -> Iterator[str]:
+    """Where the account is served."""
+    with serving(account) as url:
+        yield url
+
+
+@pytest.fixture
+def client(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[stripe.StripeClient]:
+    """The real client, which retries nothing by itself."""
+    monkeypatch.setattr(stripe, "enable_telemetry", False)
+    http = stripe.RequestsClient()
+    yield stripe.StripeClient("sk_test_1", base_addresses={"api": url}, http_client=http)
+    http.close()
 
 
 @pytest.fixture
@@ -38,8 +62,8 @@ def status(account: StripeAccount, subscription: str) -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def genuine() -> Path:
-    """The folder of Stripe's own example objects, beside the repository."""
-    folder = Path(__file__).parents[3] / "shared" / "fixtures" / "stripe_objects"
-    if not folder.is_dir():
-        pytest.skip("Stripe's example objects are not here (../shared/fixtures/stripe_objects)")
-    return folder
+    """The folder of Stripe's own example objects, beside the repository or beside the folder of its worktrees."""
+    for above in Path(__file__).parents[3:5]:
+        if (folder := above / "shared" / "fixtures" / "stripe_objects").is_dir():
+            return folder
+    pytest.skip("Stripe's example objects are not here (../shared/fixtures/stripe_objects)")

@@ -12,6 +12,8 @@ PAID = ["invoice_payment.paid", "invoice.updated", "invoice.paid", "invoice.paym
 CHARGED = ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded"]
 FINALIZED = ["invoice.updated", "invoice.finalized"]
 CYCLE = ["invoice.created", "customer.subscription.updated", *FINALIZED]
+RENEWAL = ["invoice.upcoming", *CYCLE]
+DELINQUENT = ["customer.updated"]
 DECLINED = ["charge.failed", "payment_intent.payment_failed", "invoice.updated", "invoice.payment_failed"]
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from scripts.stripe_sim import Emitted, StripeAccount
-from tests.stripe_sim.expected import CHARGED, CYCLE, DECLINED, FINALIZED, NOON, PAID, PRICE, epoch, period
+from tests.stripe_sim.expected import CHARGED, CYCLE, DECLINED, DELINQUENT, FINALIZED, NOON, PAID, PRICE, epoch, period
 
 
 def test_a_checkout_pays_first_and_makes_the_subscription_then(bought: Emitted) -> None:
@@ -93,7 +93,7 @@ def test_a_trial_without_a_card_ends_as_its_settings_say(
 def test_a_first_payment_that_fails_leaves_the_subscription_incomplete_until_it_is_paid(account: StripeAccount) -> None:
     customer = account.customer("ada@example.com").the("customer")["id"]
     failed = account.subscribe(customer, PRICE, pays=False)
-    assert failed.types[-4:] == DECLINED
+    assert failed.types[-5:] == [*DECLINED, *DELINQUENT]
     assert failed.the("subscription")["status"] == "incomplete"
     paid = account.pay(failed.the("invoice")["id"])
     assert paid.types[-1] == "customer.subscription.updated"

@@ -23,7 +23,7 @@ def test_more_seats_with_proration_are_billed_for_the_rest_of_the_period(
 ) -> None:
     account.advance(timedelta(days=14))
     changed = account.change_quantity(subscription, 5, proration_behavior="always_invoice")
-    assert changed.types == [*CYCLE, *CHARGED, *PAID]
+    assert changed.types == ["invoiceitem.created", "invoiceitem.created", *CYCLE, *CHARGED, *PAID]
     invoice = changed.the("invoice")
     assert [line["amount"] for line in invoice["lines"]["data"]] == [-4350, 7250]
     assert (invoice["billing_reason"], invoice["total"]) == ("subscription_update", 2900)

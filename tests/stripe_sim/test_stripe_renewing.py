@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from scripts.stripe_sim import Refused, StripeAccount
-from tests.stripe_sim.expected import CHARGED, CYCLE, DECLINED, PAID, epoch
+from tests.stripe_sim.expected import CHARGED, DECLINED, DELINQUENT, PAID, RENEWAL, epoch
 
 
 def test_a_renewal_moves_the_item_to_its_next_period_and_bills_it_an_hour_later(
     account: StripeAccount, subscription: str
 ) -> None:
     renewed = account.renew(subscription)
-    assert renewed.types == [*CYCLE, *CHARGED, *PAID]
+    assert renewed.types == [*RENEWAL, *CHARGED, *PAID]
     assert account.now == datetime(2026, 2, 28, 13, tzinfo=UTC)
     invoice, line = renewed.the("invoice"), renewed.the("invoice")["lines"]["data"][0]
     assert (invoice["period_start"], invoice["period_end"]) == (epoch(2026, 1, 31, 12), epoch(2026, 2, 28, 12))
     assert line["period"] == {"start": epoch(2026, 2, 28, 12), "end": epoch(2026, 3, 31, 12)}
-    updated = renewed[1]["data"]
+    updated = renewed[2]["data"]
     assert updated["object"]["latest_invoice"] == invoice["id"]
     assert set(updated["previous_attributes"]) == {"items", "latest_invoice"}
     (former,) = updated["previous_attributes"]["items"]["data"]
@@ -33,7 +33,9 @@ def test_a_failed_renewal_is_tried_again_three_times(
     account: StripeAccount, subscription: str, status: Callable[[], str]
 ) -> None:
     failed = account.fail_renewal(subscription)
-    assert failed.types == [*CYCLE, "payment_intent.created", *DECLINED, "customer.subscription.updated"]
+    assert failed.types == [
+        *[*RENEWAL, "payment_intent.created", *DECLINED, *DELINQUENT, "customer.subscription.updated"]
+    ]
     assert failed[-1]["data"]["previous_attributes"] == {"status": "active"}
     invoice = failed.the("invoice")
     attempts = [(invoice["attempt_count"], invoice["next_payment_attempt"] - account.at)]
@@ -51,7 +53,9 @@ def test_a_failed_renewal_is_tried_again_three_times(
 def test_a_late_payment_makes_the_subscription_active_again(account: StripeAccount, subscription: str) -> None:
     invoice = account.fail_renewal(subscription).the("invoice")["id"]
     paid = account.pay(invoice)
-    assert paid.types == ["charge.succeeded", "payment_intent.succeeded", *PAID, "customer.subscription.updated"]
+    assert paid.types == [
+        *["charge.succeeded", "payment_intent.succeeded", *PAID, *DELINQUENT, "customer.subscription.updated"]
+    ]
     assert paid[-1]["data"]["previous_attributes"] == {"status": "past_due"}
     assert paid.the("invoice")["amount_paid"] == 8700
 
@@ -90,7 +94,7 @@ def test_an_unpaid_subscription_only_gathers_drafts_until_it_is_paid(account: St
     invoice = account.fail_renewal(subscription).the("invoice")["id"]
     account.give_up(subscription, to="unpaid")
     drafted = account.renew(subscription)
-    assert drafted.types == ["invoice.created", "customer.subscription.updated"]
+    assert drafted.types == ["invoice.upcoming", "invoice.created", "customer.subscription.updated"]
     assert (drafted.the("invoice")["status"], drafted.the("invoice")["auto_advance"]) == ("draft", False)
     assert account.pay(invoice).the("invoice")["status"] == "paid"
 

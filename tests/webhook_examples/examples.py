@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from application.past import plain
 from application.webhook_documents import WebhookDocuments
 from application.webhook_payloads import WebhookPayloads
 from domain.ids import public_event_id
+from domain.payment_facts import Outcome
 from domain.provider_facts import SubscriptionStatus
 from domain.public_events import MEANINGS, PUBLIC, names_of
 from domain.seat import CloseReason
@@ -26,6 +28,8 @@ _FIRST = {
     "license": "license.issued",
     "subscription": "subscription.started",
     "invoice": "invoice.reported",
+    "credit_note": "credit_note.reported",
+    "payment": "payment.opened",
     "organization": "organization.registered",
     "api_key": "api_key.issued",
     "queue_ticket": "queue_ticket.taken",
@@ -33,10 +37,15 @@ _FIRST = {
     "webhook_endpoint": "webhook_endpoint.added",
 }
 """What begins the stream of each kind of thing."""
-_CHANGES: dict[str, dict[str, Any]] = {
-    "subscription.ended": {"status": SubscriptionStatus.CANCELED},
-    "seat.freed": {"reason": CloseReason.RELEASED},
+_CHANGES: dict[str, Callable[[Any], Any]] = {
+    "subscription.ended": lambda event: replace(event, status=SubscriptionStatus.CANCELED),
+    "seat.freed": lambda event: replace(event, reason=CloseReason.RELEASED),
+    "payment.succeeded": lambda event: replace(
+        event, attempt=replace(event.attempt, outcome=Outcome.SUCCEEDED, code=None, decline_code=None)
+    ),
+    "payment.failed": lambda event: replace(event, attempt=replace(event.attempt, outcome=Outcome.FAILED)),
 }
+"""Where the sample of the event is not one that is told by this name, or says what that never says."""
 
 
 def example(name: str) -> dict[str, Any]:
@@ -95,13 +104,12 @@ class _Examples(WebhookPayloads):
 
 def _fact(name: str) -> Any:
     """The newest sample of an event that is told by this name."""
-    for kind in PUBLIC:
-        event: Any = decoded(kind.topic(), _SAMPLES[_NEWEST[kind.topic()]])
-        if hasattr(event, "reason") or name == "subscription.ended":
-            fields = {field: value for field, value in _CHANGES.get(name, {}).items() if hasattr(event, field)}
-            event = replace(event, **fields)
-        if name in names_of(event):
-            return event
+    for kind, told in PUBLIC.items():
+        if name in {each.name for each in told}:
+            event = decoded(kind.topic(), _SAMPLES[_NEWEST[kind.topic()]])
+            event = _CHANGES.get(name, lambda event: event)(event)
+            if name in names_of(event):
+                return event
     raise AssertionError(f"no sample is told as {name}")
 
 

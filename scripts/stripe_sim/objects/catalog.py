@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 
@@ -34,14 +35,15 @@ def price(
     *,
     at: int,
     product: str,
-    amount: int,
+    unit_amount: Decimal,
     currency: str,
-    interval: str,
-    interval_count: int = 1,
+    recurring: dict[str, Any] | None = None,
     lookup_key: str | None = None,
     metadata: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A recurring price per seat; `amount` in minor units, `interval` day, week, month or year."""
+    """A price per unit in minor units; `recurring` is its interval (day, week, month, year), interval_count and
+    trial_period_days, None for what is paid once."""
+    whole = unit_amount == unit_amount.to_integral_value()
     return {
         "id": id,
         "object": "price",
@@ -56,18 +58,20 @@ def price(
         "nickname": None,
         "product": product,
         "recurring": {
-            "interval": interval,
-            "interval_count": interval_count,
+            "interval": recurring["interval"],
+            "interval_count": recurring.get("interval_count", 1),
             "meter": None,
-            "trial_period_days": None,
+            "trial_period_days": recurring.get("trial_period_days"),
             "usage_type": "licensed",
-        },
+        }
+        if recurring
+        else None,
         "tax_behavior": "unspecified",
         "tiers_mode": None,
         "transform_quantity": None,
-        "type": "recurring",
-        "unit_amount": amount,
-        "unit_amount_decimal": str(amount),
+        "type": "recurring" if recurring else "one_time",
+        "unit_amount": int(unit_amount) if whole else None,
+        "unit_amount_decimal": f"{unit_amount.normalize():f}",
     }
 
 
@@ -88,10 +92,10 @@ def plan(price: dict[str, Any]) -> dict[str, Any]:
         "livemode": False,
         "metadata": dict(price["metadata"]),
         "meter": None,
-        "nickname": None,
+        "nickname": price["nickname"],
         "product": price["product"],
         "tiers_mode": None,
         "transform_usage": None,
-        "trial_period_days": None,
+        "trial_period_days": recurring["trial_period_days"],
         "usage_type": "licensed",
     }

@@ -1,10 +1,10 @@
-"""Customers, their cards, and the checkout sessions in which they buy."""
+"""Customers, what they pay with, and their balances."""
 
 from __future__ import annotations
 
 from typing import Any
 
-DAY = 86_400
+from scripts.stripe_sim.cards import TestCard
 
 
 def address(country: str | None = None) -> dict[str, Any]:
@@ -16,10 +16,11 @@ def customer(
     id: str,
     *,
     at: int,
-    email: str,
+    email: str | None,
     name: str | None = None,
     metadata: dict[str, str] | None = None,
     invoice_prefix: str,
+    test_clock: str | None = None,
 ) -> dict[str, Any]:
     return {
         "id": id,
@@ -49,144 +50,146 @@ def customer(
         "preferred_locales": [],
         "shipping": None,
         "tax_exempt": "none",
-        "test_clock": None,
+        "test_clock": test_clock,
     }
 
 
-def payment_method(id: str, *, at: int, customer: dict[str, Any]) -> dict[str, Any]:
-    """A Visa card ending in 4242 that belongs to `customer`."""
+def payment_method(id: str, *, at: int, type: str, details: dict[str, Any], billing: dict[str, Any]) -> dict[str, Any]:
+    """A payment method that belongs to nobody yet; `details` are those of its type."""
     return {
         "id": id,
         "object": "payment_method",
-        "allow_redisplay": "limited",
-        "billing_details": billing_details(customer),
-        "card": {
-            "brand": "visa",
-            "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
-            "country": "US",
-            "display_brand": "visa",
-            "exp_month": 12,
-            "exp_year": 2034,
-            "fingerprint": "AOB934RVNwzk6xtn",
-            "funding": "credit",
-            "generated_from": None,
-            "last4": "4242",
-            "networks": {"available": ["visa"], "preferred": None},
-            "regulated_status": "unregulated",
-            "three_d_secure_usage": {"supported": True},
-            "wallet": None,
-        },
+        "allow_redisplay": "unspecified",
+        "billing_details": billing,
+        type: details,
         "created": at,
-        "customer": customer["id"],
+        "customer": None,
         "customer_account": None,
         "livemode": False,
         "metadata": {},
-        "type": "card",
+        "type": type,
     }
 
 
-def billing_details(customer: dict[str, Any]) -> dict[str, Any]:
+def card_details(card: TestCard, *, exp_month: int = 12, exp_year: int = 2034) -> dict[str, Any]:
+    """`card` of a payment method."""
     return {
-        "address": address(),
-        "email": customer["email"],
-        "name": customer["name"],
-        "phone": None,
+        "brand": card.brand,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "country": card.country,
+        "display_brand": card.brand,
+        "exp_month": exp_month,
+        "exp_year": exp_year,
+        "fingerprint": card.fingerprint,
+        "funding": card.funding,
+        "generated_from": None,
+        "last4": card.last4,
+        "networks": {"available": [card.brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": True},
+        "wallet": None,
+    }
+
+
+def sepa_details(iban: str) -> dict[str, Any]:
+    """`sepa_debit` of a payment method."""
+    return {
+        "bank_code": iban[4:9],
+        "branch_code": None,
+        "country": iban[:2],
+        "fingerprint": iban[::-1][:16],
+        "generated_from": {"charge": None, "setup_attempt": None},
+        "last4": iban[-4:],
+    }
+
+
+def billing_details(customer: dict[str, Any] | None = None) -> dict[str, Any]:
+    owner = customer or {}
+    return {
+        "address": owner.get("address") or address(),
+        "email": owner.get("email"),
+        "name": owner.get("name"),
+        "phone": owner.get("phone"),
         "tax_id": None,
     }
 
 
-def checkout_session(
-    id: str,
-    *,
-    at: int,
-    customer: dict[str, Any],
-    new_customer: bool,
-    currency: str,
-    total: int,
-    payment_status: str,
-    subscription: str,
-    invoice: str,
-    client_reference_id: str | None = None,
-    metadata: dict[str, str] | None = None,
-) -> dict[str, Any]:
-    """A completed session in subscription mode; `total` in minor units; `payment_status`: paid, no_payment_required."""
+def card_source(id: str, *, card: TestCard, customer: str) -> dict[str, Any]:
+    """A card in the older shape, `card_…`, that a customer's `source` makes."""
+    unknown = ("city", "country", "line1", "line1_check", "line2", "state", "zip", "zip_check")
     return {
         "id": id,
-        "object": "checkout.session",
-        "adaptive_pricing": None,
-        "after_expiration": None,
-        "allow_promotion_codes": None,
-        "amount_subtotal": total,
-        "amount_total": total,
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "billing_address_collection": None,
-        "cancel_url": "https://shop.example/cancel",
-        "client_reference_id": client_reference_id,
-        "client_secret": None,
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
-        "created": at,
-        "currency": currency,
-        "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": dict.fromkeys(
-            ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance"),
-        ),
-        "customer": customer["id"],
-        "customer_account": None,
-        "customer_creation": "always" if new_customer else None,
-        "customer_details": _customer_details(customer),
-        "customer_email": customer["email"] if new_customer else None,
-        "discounts": [],
-        "expires_at": at + DAY,
-        "integration_identifier": None,
-        "invoice": invoice,
-        "invoice_creation": None,
-        "livemode": False,
-        "locale": None,
-        "managed_payments": {"enabled": False},
-        "metadata": dict(metadata or {}),
-        "mode": "subscription",
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": "always",
-        "payment_method_configuration_details": None,
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
-        "payment_status": payment_status,
-        "permissions": None,
-        "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": {
-            "allow_redisplay_filters": ["always"],
-            "payment_method_remove": "disabled",
-            "payment_method_save": None,
-        },
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
-        "status": "complete",
-        "submit_type": None,
-        "subscription": subscription,
-        "success_url": "https://shop.example/thanks",
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-        "ui_mode": "hosted_page",
-        "url": None,
-        "wallet_options": None,
+        "object": "card",
+        "allow_redisplay": "unspecified",
+        "brand": card.brand.capitalize(),
+        "country": card.country,
+        "customer": customer,
+        "cvc_check": "pass",
+        "dynamic_last4": None,
+        "exp_month": 12,
+        "exp_year": 2034,
+        "fingerprint": card.fingerprint,
+        "funding": card.funding,
+        "last4": card.last4,
+        "metadata": {},
+        "name": None,
+        "regulated_status": "unregulated",
+        "tokenization_method": None,
+        **{f"address_{field}": None for field in unknown},
     }
 
 
-def _customer_details(customer: dict[str, Any]) -> dict[str, Any]:
+def balance_entry(
+    id: str, *, at: int, customer: dict[str, Any], amount: int, type: str, ending: int, **about: str | None
+) -> dict[str, Any]:
+    """A change of a customer's balance; negative amounts are the customer's credit. `about`: invoice, credit_note."""
     return {
-        "address": address("US"),
-        "business_name": None,
-        "email": customer["email"],
-        "individual_name": None,
-        "name": customer["name"],
-        "phone": None,
-        "tax_exempt": customer["tax_exempt"],
-        "tax_ids": [],
+        "id": id,
+        "object": "customer_balance_transaction",
+        "amount": amount,
+        "checkout_session": None,
+        "created": at,
+        "credit_note": about.get("credit_note"),
+        "currency": customer["currency"] or "usd",
+        "customer": customer["id"],
+        "customer_account": None,
+        "description": about.get("description"),
+        "ending_balance": ending,
+        "invoice": about.get("invoice"),
+        "livemode": False,
+        "metadata": {},
+        "type": type,
+    }
+
+
+def cash_balance(customer: str, available: dict[str, int]) -> dict[str, Any]:
+    """Money that a customer has transferred and that has not paid anything yet."""
+    return {
+        "object": "cash_balance",
+        "available": available or None,
+        "customer": customer,
+        "customer_account": None,
+        "livemode": False,
+        "settings": {"reconciliation_mode": "automatic", "using_merchant_default": True},
+    }
+
+
+def cash_entry(
+    id: str, *, at: int, customer: str, currency: str, amount: int, ending: int, payment_intent: str | None = None
+) -> dict[str, Any]:
+    """Cash that came in by a bank transfer, or, with `payment_intent`, that paid it (a negative amount)."""
+    came_in = {"bank_transfer": {"reference": None, "type": "us_bank_transfer"}}
+    details = {"applied_to_payment": {"payment_intent": payment_intent}} if payment_intent else {"funded": came_in}
+    return {
+        "id": id,
+        "object": "customer_cash_balance_transaction",
+        "created": at,
+        "currency": currency,
+        "customer": customer,
+        "customer_account": None,
+        "ending_balance": ending,
+        "livemode": False,
+        "net_amount": amount,
+        "type": next(iter(details)),
+        **details,
     }

@@ -1,4 +1,4 @@
-"""Disputes (chargebacks) and the balance transactions by which their money moves."""
+"""Disputes (chargebacks), and the balance transactions by which money moves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 DAY = 86_400
 FEE = 1500
+"""What a bank takes for a dispute, in minor units."""
+REASON_CODES = {"fraudulent": "10.4", "product_not_received": "13.1"}
 EVIDENCE = [
     "access_activity_log",
     "billing_address",
@@ -37,8 +39,9 @@ EVIDENCE = [
 ]
 
 
-def dispute(id: str, *, at: int, charge: dict[str, Any], reason: str) -> dict[str, Any]:
-    """A chargeback of the whole charge that waits for the vendor's evidence; no money has moved yet."""
+def dispute(id: str, *, at: int, charge: dict[str, Any], reason: str, inquiry: bool = False) -> dict[str, Any]:
+    """A chargeback of the whole charge, or a bank's inquiry, that waits for the vendor's evidence."""
+    card = charge["payment_method_details"].get("card") or {"brand": "visa"}
     return {
         "id": id,
         "object": "dispute",
@@ -57,29 +60,43 @@ def dispute(id: str, *, at: int, charge: dict[str, Any], reason: str) -> dict[st
             "submission_count": 0,
             "submission_method": "not_submitted",
         },
-        "is_charge_refundable": False,
+        "is_charge_refundable": inquiry,
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
         "payment_method_details": {
             "card": {
-                "brand": "visa",
-                "case_type": "chargeback",
-                "network": "visa",
-                "network_reason_code": "10.4",
+                "brand": card["brand"],
+                "case_type": "inquiry" if inquiry else "chargeback",
+                "network": card["brand"],
+                "network_reason_code": REASON_CODES.get(reason, "10.4"),
             },
             "type": "card",
         },
         "reason": reason,
-        "status": "needs_response",
+        "status": "warning_needs_response" if inquiry else "needs_response",
     }
 
 
-def balance_transaction(id: str, *, at: int, dispute: dict[str, Any], returned: bool) -> dict[str, Any]:
-    """The disputed amount (and the fee) leaving the vendor's balance, or the amount returning after a won dispute."""
-    amount = dispute["amount"] if returned else -dispute["amount"]
-    fee = 0 if returned else FEE
-    words = "Chargeback reversal" if returned else "Chargeback withdrawal"
+def balance_transaction(
+    id: str,
+    *,
+    at: int,
+    source: dict[str, Any],
+    amount: int,
+    fee: int,
+    type: str,
+    category: str,
+    description: str | None = None,
+) -> dict[str, Any]:
+    """Money coming to the vendor's balance, or leaving it: of a charge, a refund, a dispute."""
+    detail = {
+        "amount": fee,
+        "application": None,
+        "currency": source["currency"],
+        "description": "Dispute fee" if category == "dispute" else "Stripe processing fees",
+        "type": "stripe_fee",
+    }
     return {
         "id": id,
         "object": "balance_transaction",
@@ -87,24 +104,14 @@ def balance_transaction(id: str, *, at: int, dispute: dict[str, Any], returned: 
         "available_on": at + 2 * DAY,
         "balance_type": "payments",
         "created": at,
-        "currency": dispute["currency"],
-        "description": f"{words} for {dispute['charge']}",
+        "currency": source["currency"],
+        "description": description,
         "exchange_rate": None,
         "fee": fee,
-        "fee_details": [
-            {
-                "amount": fee,
-                "application": None,
-                "currency": dispute["currency"],
-                "description": "Dispute fee",
-                "type": "stripe_fee",
-            }
-        ]
-        if fee
-        else [],
+        "fee_details": [detail] if fee else [],
         "net": amount - fee,
-        "reporting_category": "dispute_reversal" if returned else "dispute",
-        "source": dispute["id"],
+        "reporting_category": category,
+        "source": source["id"],
         "status": "pending",
-        "type": "adjustment",
+        "type": type,
     }

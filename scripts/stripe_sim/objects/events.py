@@ -19,11 +19,12 @@ def event(
     about: dict[str, Any],
     before: dict[str, Any] | None = None,
     request: str | None = None,
+    idempotency_key: str | None = None,
 ) -> dict[str, Any]:
     """An event with a copy of `about` as it is now.
 
     `before` is the same object before the change: what differs goes into `previous_attributes`.
-    `request` is the API request that caused it, None when Stripe acted by itself.
+    `request` is the API request that caused it, None when Stripe acted by itself. `pending_webhooks` are counted later.
     """
     data = {"object": deepcopy(about)}
     if before is not None:
@@ -35,8 +36,8 @@ def event(
         "created": at,
         "data": data,
         "livemode": False,
-        "pending_webhooks": 1,
-        "request": {"id": request, "idempotency_key": None},
+        "pending_webhooks": 0,
+        "request": {"id": request, "idempotency_key": idempotency_key},
         "type": type,
     }
 

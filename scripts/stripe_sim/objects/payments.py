@@ -1,9 +1,10 @@
-"""Payment intents, charges, and the money that goes back: refunds and disputes."""
+"""Payment intents, setup intents, charges, and the money that goes back."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from scripts.stripe_sim.cards import MESSAGES
 from scripts.stripe_sim.objects.customers import billing_details
 
 
@@ -13,10 +14,11 @@ def payment_intent(
     at: int,
     amount: int,
     currency: str,
-    customer: str,
-    description: str,
-    payment_method: str | None,
+    customer: str | None,
     secret: str,
+    description: str | None = None,
+    payment_method: str | None = None,
+    types: list[str] | None = None,
 ) -> dict[str, Any]:
     """An intent that is not paid yet. It does not name its invoice: the invoice payment does."""
     return {
@@ -50,11 +52,11 @@ def payment_intent(
         "payment_method": payment_method,
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
+        "payment_method_types": types or ["card"],
         "processing": None,
         "receipt_email": None,
         "review": None,
-        "setup_future_usage": "off_session",
+        "setup_future_usage": None,
         "shipping": None,
         "source": None,
         "statement_descriptor": None,
@@ -65,17 +67,55 @@ def payment_intent(
     }
 
 
-def declined(charge: dict[str, Any], payment_method: dict[str, Any]) -> dict[str, Any]:
-    """`last_payment_error` of an intent whose card was declined."""
+def setup_intent(
+    id: str, *, at: int, customer: str | None, payment_method: str | None, secret: str, types: list[str] | None = None
+) -> dict[str, Any]:
+    """The preparation of a payment method for later payments, not confirmed yet."""
     return {
-        "charge": charge["id"],
-        "code": "card_declined",
-        "decline_code": "insufficient_funds",
-        "doc_url": "https://docs.stripe.com/error-codes/card-declined",
-        "message": "Your card has insufficient funds.",
+        "id": id,
+        "object": "setup_intent",
+        "application": None,
+        "automatic_payment_methods": None,
+        "cancellation_reason": None,
+        "client_secret": f"{id}_secret_{secret}",
+        "created": at,
+        "customer": customer,
+        "customer_account": None,
+        "description": None,
+        "excluded_payment_method_types": None,
+        "flow_directions": None,
+        "last_setup_error": None,
+        "latest_attempt": None,
+        "livemode": False,
+        "mandate": None,
+        "metadata": {},
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": payment_method,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {
+            "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
+        },
+        "payment_method_types": types or ["card"],
+        "single_use_mandate": None,
+        "status": "requires_confirmation" if payment_method else "requires_payment_method",
+        "usage": "off_session",
+    }
+
+
+def declined(decline: tuple[str, str], payment_method: dict[str, Any], charge: str | None = None) -> dict[str, Any]:
+    """`last_payment_error` of an intent; `decline` is (code, decline code)."""
+    code, decline_code = decline
+    error = {
+        "code": code,
+        "doc_url": f"https://docs.stripe.com/error-codes/{code.replace('_', '-')}",
+        "message": MESSAGES.get(decline_code, "Your card was declined."),
         "payment_method": payment_method,
         "type": "card_error",
     }
+    if code == "card_declined":
+        error["decline_code"] = decline_code
+    return error | ({"charge": charge} if charge else {})
 
 
 def charge(
@@ -83,74 +123,89 @@ def charge(
     *,
     at: int,
     intent: dict[str, Any],
-    customer: dict[str, Any],
     payment_method: dict[str, Any],
+    customer: dict[str, Any] | None,
     balance_transaction: str | None,
+    decline: tuple[str, str] | None = None,
+    status: str = "succeeded",
+    captured: bool = True,
 ) -> dict[str, Any]:
-    """A charge: succeeded with a balance transaction, declined by the bank without one."""
-    paid = balance_transaction is not None
+    """A charge of an intent's amount: succeeded with a balance transaction, pending, or declined by the bank."""
+    paid = decline is None and status == "succeeded"
     return {
         "id": id,
         "object": "charge",
         "amount": intent["amount"],
-        "amount_captured": intent["amount"] if paid else 0,
+        "amount_captured": intent["amount"] if paid and captured else 0,
         "amount_refunded": 0,
         "application": None,
         "application_fee": None,
         "application_fee_amount": None,
         "balance_transaction": balance_transaction,
-        "billing_details": billing_details(customer),
+        "billing_details": payment_method.get("billing_details") or billing_details(customer),
         "calculated_statement_descriptor": "AZ1.AI",
-        "captured": paid,
+        "captured": paid and captured,
         "created": at,
         "currency": intent["currency"],
-        "customer": customer["id"],
+        "customer": intent["customer"],
         "description": intent["description"],
         "disputed": False,
         "failure_balance_transaction": None,
-        "failure_code": None if paid else "card_declined",
-        "failure_message": None if paid else "Your card has insufficient funds.",
+        "failure_code": decline[0] if decline else None,
+        "failure_message": MESSAGES.get(decline[1], "Your card was declined.") if decline else None,
         "fraud_details": {},
         "livemode": False,
-        "metadata": {},
+        "metadata": dict(intent["metadata"]),
         "on_behalf_of": None,
-        "outcome": _outcome(paid),
+        "outcome": _outcome(decline[1] if decline else None),
         "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": payment_method["id"],
-        "payment_method_details": {"card": _card(intent["amount"], payment_method["card"]), "type": "card"},
-        "receipt_email": None,
+        "payment_method_details": payment_method_details(payment_method, intent["amount"]),
+        "receipt_email": intent["receipt_email"],
         "receipt_number": None,
         "receipt_url": f"https://pay.stripe.com/receipts/payment/{id}" if paid else None,
         "refunded": False,
         "review": None,
-        "shipping": None,
+        "shipping": intent["shipping"],
         "source": None,
         "source_transfer": None,
         "statement_descriptor": None,
         "statement_descriptor_suffix": None,
-        "status": "succeeded" if paid else "failed",
+        "status": "failed" if decline else status,
         "transfer_data": None,
         "transfer_group": None,
     }
 
 
-def _outcome(paid: bool) -> dict[str, Any]:
+def _outcome(decline_code: str | None) -> dict[str, Any]:
+    by_rule = decline_code == "fraudulent"
     return {
-        "advice_code": None if paid else "try_again_later",
+        "advice_code": "try_again_later" if decline_code else None,
         "network_advice_code": None,
-        "network_decline_code": None if paid else "51",
-        "network_status": "approved_by_network" if paid else "declined_by_network",
-        "reason": None if paid else "insufficient_funds",
-        "risk_level": "normal",
-        "risk_score": 12,
-        "seller_message": "Payment complete." if paid else "The bank returned the decline code `insufficient_funds`.",
-        "type": "authorized" if paid else "issuer_declined",
+        "network_decline_code": "51" if decline_code == "insufficient_funds" else None,
+        "network_status": "declined_by_network" if decline_code else "approved_by_network",
+        "reason": decline_code,
+        "risk_level": "highest" if by_rule else "normal",
+        "risk_score": 92 if by_rule else 12,
+        "seller_message": f"The bank returned the decline code `{decline_code}`."
+        if decline_code
+        else "Payment complete.",
+        "type": "issuer_declined" if decline_code else "authorized",
     }
 
 
+def payment_method_details(payment_method: dict[str, Any], amount: int) -> dict[str, Any]:
+    """How a charge was paid, as it was at that moment."""
+    if payment_method["object"] == "card":
+        return {"card": _card(amount, _of_source(payment_method)), "type": "card"}
+    type = payment_method["type"]
+    of = {"card": lambda card: _card(amount, card), "sepa_debit": _sepa, "customer_balance": lambda nothing: {}}
+    return {type: of[type](payment_method[type]), "type": type}
+
+
 def _card(amount: int, card: dict[str, Any]) -> dict[str, Any]:
-    same = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
+    same = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
     return {
         **{field: card[field] for field in same},
         "amount_authorized": amount,
@@ -160,17 +215,38 @@ def _card(amount: int, card: dict[str, Any]) -> dict[str, Any]:
         "installments": None,
         "mandate": None,
         "multicapture": {"status": "unavailable"},
-        "network": "visa",
+        "network": card["brand"],
         "network_token": {"used": False},
         "network_transaction_id": "104102978678771",
         "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
         "regulated_status": "unregulated",
         "three_d_secure": None,
         "transaction_link_id": None,
+        "wallet": None,
     }
 
 
-def refund(id: str, *, at: int, charge: dict[str, Any], amount: int, balance_transaction: str) -> dict[str, Any]:
+def _of_source(source: dict[str, Any]) -> dict[str, Any]:
+    checks = {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": source["cvc_check"]}
+    return {**source, "brand": source["brand"].lower(), "checks": checks}
+
+
+def _sepa(account: dict[str, Any]) -> dict[str, Any]:
+    same = ("bank_code", "branch_code", "country", "fingerprint", "last4")
+    return {**{field: account[field] for field in same}, "mandate": None}
+
+
+def refund(
+    id: str,
+    *,
+    at: int,
+    charge: dict[str, Any],
+    amount: int,
+    balance_transaction: str | None,
+    reason: str | None = "requested_by_customer",
+    status: str = "succeeded",
+) -> dict[str, Any]:
+    type = charge["payment_method_details"]["type"]
     return {
         "id": id,
         "object": "refund",
@@ -181,13 +257,13 @@ def refund(id: str, *, at: int, charge: dict[str, Any], amount: int, balance_tra
         "currency": charge["currency"],
         "customer": charge["customer"],
         "customer_account": None,
-        "destination_details": {"card": {"type": "refund"}, "type": "card"},
+        "destination_details": {"card": {"type": "refund"}, "type": "card"} if type == "card" else {"type": type},
         "metadata": {},
         "payment_intent": charge["payment_intent"],
         "payment_method": charge["payment_method"],
-        "reason": "requested_by_customer",
+        "reason": reason,
         "receipt_number": None,
         "source_transfer_reversal": None,
-        "status": "succeeded",
+        "status": status,
         "transfer_reversal": None,
     }

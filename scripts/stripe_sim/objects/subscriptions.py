@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from scripts.stripe_sim.objects.catalog import plan
@@ -12,17 +13,16 @@ def subscription(
     id: str,
     *,
     at: int,
-    customer: str,
-    item: dict[str, Any],
+    customer: dict[str, Any],
+    items: Sequence[dict[str, Any]],
+    currency: str,
     status: str,
+    anchor: int,
     trial: tuple[int, int] | None = None,
-    without_card_at_trial_end: str = "create_invoice",
-    default_payment_method: str | None = None,
-    metadata: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A subscription to one item, in flexible billing mode (the default; only this mode can be paused).
+    """A subscription in flexible billing mode (the default; only this mode can be paused).
 
-    `trial` is (start, end) in epoch seconds; `without_card_at_trial_end` is create_invoice, cancel or pause.
+    `anchor` is what periods are counted from, `trial` is (start, end); all in epoch seconds.
     """
     trial_start, trial_end = trial or (None, None)
     return {
@@ -31,7 +31,7 @@ def subscription(
         "application": None,
         "application_fee_percent": None,
         "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-        "billing_cycle_anchor": trial_end or at,
+        "billing_cycle_anchor": anchor,
         "billing_cycle_anchor_config": None,
         "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible", "updated_at": at},
         "billing_schedules": [],
@@ -42,11 +42,11 @@ def subscription(
         "cancellation_details": {"comment": None, "feedback": None, "reason": None},
         "collection_method": "charge_automatically",
         "created": at,
-        "currency": item["price"]["currency"],
-        "customer": customer,
+        "currency": currency,
+        "customer": customer["id"],
         "customer_account": None,
         "days_until_due": None,
-        "default_payment_method": default_payment_method,
+        "default_payment_method": None,
         "default_source": None,
         "default_tax_rates": [],
         "description": None,
@@ -59,11 +59,11 @@ def subscription(
             "footer": None,
             "issuer": {"type": "self"},
         },
-        "items": page([item], f"/v1/subscription_items?subscription={id}"),
+        "items": page(items, f"/v1/subscription_items?subscription={id}"),
         "latest_invoice": None,
         "livemode": False,
         "managed_payments": {"enabled": False},
-        "metadata": dict(metadata or {}),
+        "metadata": {},
         "next_pending_invoice_item_invoice": None,
         "on_behalf_of": None,
         "pause_collection": None,
@@ -79,10 +79,10 @@ def subscription(
         "start_date": at,
         "status": status,
         "status_details": None,
-        "test_clock": None,
+        "test_clock": customer["test_clock"],
         "transfer_data": None,
         "trial_end": trial_end,
-        "trial_settings": {"end_behavior": {"missing_payment_method": without_card_at_trial_end}},
+        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
         "trial_start": trial_start,
     }
 

@@ -15,7 +15,6 @@ from api.app import create_app
 from domain.api_key import Scope
 from tests.api.conftest import Member, member
 from tests.api.people_engine import Client
-from tests.conftest import database_from
 from tests.usage_world import UsageWorld, sandbox
 
 
@@ -44,10 +43,10 @@ class MeteredApi:
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory, postgres_url, migrated_template, redis_url) -> Iterator[MeteredApi]:
+def api(tmp_path_factory, databases, redis_url) -> Iterator[MeteredApi]:
     with Redis.from_url(redis_url) as client:
         client.flushall()
-    with database_from(postgres_url, migrated_template) as url:
+    with databases.migrated() as url:
         world = UsageWorld(sandbox(tmp_path_factory.mktemp("usage"), url, redis_url))
         world.services.passwords = Passwords(memory_kib=64, passes=1)
         world.services.signing.ensure(world.now())

@@ -8,16 +8,15 @@ import pytest
 from redis import Redis
 
 from adapters.settings import Settings
-from tests.conftest import database_from
 from tests.usage_world import NO_REDIS, UsageWorld, sandbox
 
 
 @pytest.fixture(scope="module")
-def usage_settings(tmp_path_factory, postgres_url, migrated_template, redis_url) -> Iterator[Settings]:
+def usage_settings(tmp_path_factory, databases, redis_url) -> Iterator[Settings]:
     """A sandbox engine on a database of the module's own."""
     with Redis.from_url(redis_url) as client:
         client.flushall()
-    with database_from(postgres_url, migrated_template) as url:
+    with databases.migrated() as url:
         yield sandbox(tmp_path_factory.mktemp("usage"), url, redis_url)
 
 
@@ -30,9 +29,9 @@ def world(usage_settings) -> Iterator[UsageWorld]:
 
 
 @pytest.fixture(scope="module", params=["redis", "postgres"])
-def either(request, tmp_path_factory, postgres_url, migrated_template, redis_url) -> Iterator[UsageWorld]:
+def either(request, tmp_path_factory, databases, redis_url) -> Iterator[UsageWorld]:
     """With quotas in Redis, and with Redis away."""
-    with database_from(postgres_url, migrated_template) as url:
+    with databases.migrated() as url:
         redis = redis_url if request.param == "redis" else NO_REDIS
         world = UsageWorld(sandbox(tmp_path_factory.mktemp("usage"), url, redis))
         yield world

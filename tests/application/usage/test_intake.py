@@ -11,8 +11,9 @@ import pytest
 
 from application.usage_intake import Caller
 from domain.api_key import Scope
-from domain.errors import InvalidRequest, NotFound, UsageMismatch
+from domain.errors import InvalidRequest, NotFound
 from domain.usage import AHEAD, Told
+from domain.usage_errors import UsageMismatch
 from tests.usage_world import UsageWorld, months
 
 DAY = timedelta(days=1)
