@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -73,7 +74,8 @@ class UsageWorld:
             other.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(work)
+        """As a server runs it: what one request confines itself to is nothing to the next."""
+        return self._runner.run(work, context=copy_context())
 
     # who
 
