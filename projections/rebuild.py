@@ -72,8 +72,9 @@ def _take_over(building: Building, read_model: ReadModel) -> int:
     last = building.log.head(connection)
     building.bring(read_model, last)
     connection.execute("set local lock_timeout = '2s'")
+    live = sql.SQL(", ").join(sql.Identifier("public", table) for table in read_model.tables)
+    connection.execute(sql.SQL("drop table if exists {}").format(live))  # together: policies may name one of the others
     for table in read_model.tables:
-        connection.execute(sql.SQL("drop table if exists public.{}").format(sql.Identifier(table)))
         name = sql.Identifier(building.schema, table)
         connection.execute(sql.SQL("alter table {} set schema public").format(name))
     connection.execute(

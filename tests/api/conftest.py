@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from typing import NamedTuple
 from uuid import UUID
 
@@ -49,9 +51,11 @@ def caught_up(services) -> Callable[[], None]:
 
 
 @pytest.fixture
-def client(services) -> Client:
-    """Without a credential."""
-    return Client(create_app(services))
+def client(services) -> Iterator[Client]:
+    """Without a credential. Its requests share an event loop, as a server's do, and nothing else."""
+    with asyncio.Runner() as runner:
+        yield Client(create_app(services), run=lambda work: runner.run(work, context=copy_context()))
+        runner.run(services.aclose())
 
 
 @pytest.fixture

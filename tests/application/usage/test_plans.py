@@ -179,7 +179,7 @@ def test_days_follow_the_time_zone_of_the_organization_and_change_with_it(either
     either.use(acme, 4, at=late)  # one in the morning in UTC is the evening before in New York
     either.use(acme, 3, at=noon)
     assert standing(either, acme, "calls/day/organization") == (3, 7)
-    either.services.organizations.set_time_zone(acme, "America/New_York", now=either.now())
+    either.services.organizations.change(acme, time_zone="America/New_York")
     tell(either, "organization.time_zone_set", acme)
     assert standing(either, acme, "calls/day/organization") == (7, 3)
 

@@ -109,7 +109,7 @@ class Model:
         self.world = world
         self._redis = redis
         self.organization = world.organization("everything")
-        world.services.organizations.set_time_zone(self.organization, "Asia/Kolkata", now=world.now())
+        world.services.organizations.change(self.organization, time_zone="Asia/Kolkata")
         self.began = world.now()
         self.known: dict[str, Sent] = {}
         self.voided: set[str] = set()
