@@ -8,6 +8,7 @@ from uuid import UUID
 
 from adapters.infrastructure import Infrastructure
 from application.api_keys import ApiKeys
+from application.device_logins import DeviceLogins
 from application.erasure import Erasure
 from application.invitations import Invitations
 from application.license_guard import LicenseGuard
@@ -15,6 +16,7 @@ from application.logins import Logins
 from application.member_notices import MemberNotices
 from application.members import Members
 from application.organizations import Organizations
+from application.page_logins import PageLogins
 from application.users import Users
 from application.work import Works
 from projections.subscriptions import running
@@ -72,6 +74,14 @@ class PeopleServices(Infrastructure):
         )
 
     @cached_property
+    def device_logins(self) -> DeviceLogins:
+        return DeviceLogins(self.store, self.logins, self.device_requests, self.tokens, self.clock)
+
+    @cached_property
+    def page_logins(self) -> PageLogins:
+        return PageLogins(self.logins, self.login_sessions, self.tokens, self.clock)
+
+    @cached_property
     def organizations(self) -> Organizations:
         return Organizations(self.store, self.works, self.personal_data, self.memberships, self.rights_log, self.clock)
 
@@ -117,6 +127,7 @@ class PeopleServices(Infrastructure):
             running=self._running,
             traces_of=[
                 self.mailer.erasing,
+                lambda user_id, _: [self.device_requests.erasing(user_id)],
                 lambda _, deserted: [each.erase(id) for id in deserted for each in of_deserted],
             ],
         )

@@ -9,6 +9,7 @@ from inspect import iscoroutinefunction
 
 from adapters.clock import Clock, SandboxClock
 from adapters.database import Database
+from adapters.device_requests import DeviceRequests
 from adapters.event_codec import EventCodec
 from adapters.group_commit import GroupCommit
 from adapters.invoice_papers import InvoicePapers
@@ -98,6 +99,10 @@ class Infrastructure:
     @cached_property
     def login_sessions(self) -> LoginSessions:
         return LoginSessions(self.unwalled)
+
+    @cached_property
+    def device_requests(self) -> DeviceRequests:
+        return DeviceRequests(self.unwalled)
 
     @cached_property
     def remembered(self) -> Remembered:

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from adapters.database import Database, Row
-
-
-class LoginSession(NamedTuple):
-    """A row of `login_sessions`; `generation` is the one refresh token that is good, counted from 1. `organization_id`
-    is the one that its tokens speak for; None for a person who is no member of any."""
-
-    session_id: UUID
-    user_id: UUID
-    organization_id: UUID | None
-    credential_version: int
-    generation: int
-    started_at: datetime
-    expires_at: datetime
-
+from domain.sign_in import LoginSession
 
 _SESSION = ", ".join(LoginSession._fields)
 
@@ -31,26 +17,19 @@ class LoginSessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def start(
-        self,
-        session_id: UUID,
-        user_id: UUID,
-        organization_id: UUID | None,
-        *,
-        credential_version: int,
-        now: datetime,
-        expires_at: datetime,
-    ) -> None:
-        """A session in its first generation."""
+    def start(self, session: LoginSession) -> None:
         self._database.execute(
-            "insert into login_sessions"
-            " (session_id, user_id, organization_id, credential_version, started_at, expires_at)"
-            " values (%s, %s, %s, %s, %s, %s)",
-            (session_id, user_id, organization_id, credential_version, now, expires_at),
+            f"insert into login_sessions ({_SESSION}) values ({', '.join(['%s'] * len(session))})", session
         )
 
     def advance(
-        self, session_id: UUID, *, generation: int, expires_at: datetime, organization_id: UUID | None = None
+        self,
+        session_id: UUID,
+        *,
+        generation: int,
+        now: datetime,
+        expires_at: datetime,
+        organization_id: UUID | None = None,
     ) -> LoginSession | None:
         """The session one generation on, for another organization if one is given; None when `generation` is not the
         current one or the session is over.
@@ -58,10 +37,10 @@ class LoginSessions:
         The row decides between two who come with the same token: the second finds the generation gone.
         """
         found = self._database.fetch_one(
-            "update login_sessions set generation = generation + 1, expires_at = %s,"
+            "update login_sessions set generation = generation + 1, used_at = %s, expires_at = %s,"
             " organization_id = coalesce(%s, organization_id)"
             f" where session_id = %s and generation = %s returning {_SESSION}",
-            (expires_at, organization_id, session_id, generation),
+            (now, expires_at, organization_id, session_id, generation),
         )
         return LoginSession(**found) if found else None
 

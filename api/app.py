@@ -18,6 +18,8 @@ from api import (
     api_keys,
     audit,
     catalog,
+    device_logins,
+    device_page,
     entitlements,
     errors,
     health,
@@ -28,6 +30,7 @@ from api import (
     keys,
     license_admin,
     licenses,
+    login_page,
     logins,
     machines,
     members,
@@ -64,6 +67,7 @@ BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     users.registration,
     logins.router,
+    device_logins.router,
     users.router,
     organizations.router,
     members.router,
@@ -133,7 +137,14 @@ def create_app(
     errors.install(app)
     app.router.routes[:0] = first
     hot.document(app, first)
-    beside = (pages.router, invitation_page.router, _documentation(app), *at_root)
+    beside = (
+        pages.router,
+        login_page.router,
+        device_page.router,
+        invitation_page.router,
+        _documentation(app),
+        *at_root,
+    )
     require_rules(first, (*routers, *beside))
     for router in routers:
         app.include_router(router, prefix=BASE)

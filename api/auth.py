@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from api.access import Rule, Who, of_member, ruled
 from domain.api_key import Scope
 from domain.errors import NotAllowed, NotAuthenticated, NotFound
 from domain.role import Authority, Role
+from domain.sign_in import Device
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -38,6 +40,8 @@ class Caller:
     user_id: UUID | None = None
     role: Role | None = None
     key_id: UUID | None = None
+    session_id: UUID | None = None
+    proven_at: datetime | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -156,6 +160,11 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
+def device_of(request: Request) -> Device:
+    """As much of who asks as is kept with a sign-in."""
+    return Device.seen(request.headers.get("user-agent"), address_of(request))
+
+
 async def _read(request: Request) -> Caller:
     services: Services = request.app.state.services
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
@@ -174,14 +183,22 @@ async def _person(services: Services, token: str) -> Caller:
         raise NotAuthenticated("This access token is not valid or has expired; refresh it or log in again.")
     actor = f"user:{who.user_id}"
     if who.organization_id is None:
-        return Caller(actor, None, frozenset(), who.user_id)
+        return Caller(actor, None, frozenset(), who.user_id, session_id=who.session_id, proven_at=who.proven_at)
     membership = who.organization_id, who.user_id
     role = services.memberships.recall_role(*membership, otherwise=_ASK)
     if role is _ASK:
         role = await run_in_threadpool(services.memberships.remember_role, *membership)
     if role is None:
         raise NotAuthenticated("You are not a member of this organization any more; log in again.")
-    return Caller(actor, who.organization_id, role.scopes, who.user_id, role)
+    return Caller(
+        actor,
+        who.organization_id,
+        role.scopes,
+        who.user_id,
+        role,
+        session_id=who.session_id,
+        proven_at=who.proven_at,
+    )
 
 
 def _look_up(services: Services, secret: str) -> Caller:

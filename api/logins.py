@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, Field
 
-from api.auth import ANYBODY, PERSON, Caller, address_of, let_in, opened_by, services_of
+from api.auth import ANYBODY, PERSON, Caller, address_of, device_of, let_in, opened_by, services_of
 from api.bodies import Body, Email, Password, Token
 from api.limits import Limit, admit
 from domain.errors import RateLimited
@@ -66,22 +66,20 @@ class CredentialsAnswer(BaseModel):
 @router.post("/auth/login", dependencies=[ANYBODY])
 def log_in(body: LoginBody, request: Request, services: Services = Depends(services_of)) -> CredentialsAnswer:
     """An access token for 15 minutes and a refresh token that is good once."""
-    address = address_of(request)
-    admit(services, LOGIN, f"{address} {body.email.lower()}")
-    admit(services, _LOGIN_ADDRESS, address)
-    return _credentials(services.logins.log_in(**body.model_dump()))
+    admit_login(services, request, body.email)
+    return credentials_answer(services.logins.log_in(**body.model_dump(), device=device_of(request)))
 
 
 @router.post("/auth/refresh", dependencies=[opened_by("refresh token")])
 def refresh(body: RefreshBody, services: Services = Depends(services_of)) -> CredentialsAnswer:
     """The next pair of tokens. A refresh token that comes a second time ends its session."""
-    return _credentials(services.logins.refresh(body.refresh_token))
+    return credentials_answer(services.logins.refresh(body.refresh_token))
 
 
 @router.post("/auth/switch", dependencies=[opened_by("refresh token")])
 def switch(body: SwitchBody, services: Services = Depends(services_of)) -> CredentialsAnswer:
     """As `refresh`, for another organization of the person: the next pair of tokens speaks for that one."""
-    return _credentials(services.logins.switch(body.refresh_token, body.organization_id))
+    return credentials_answer(services.logins.switch(body.refresh_token, body.organization_id))
 
 
 @router.post("/auth/logout", status_code=204, dependencies=[opened_by("refresh token")])
@@ -107,12 +105,22 @@ def reset_password(body: ResetBody, services: Services = Depends(services_of)) -
 
 @router.post("/auth/change-password")
 def change_password(
-    body: ChangePasswordBody, caller: Caller = let_in(PERSON), services: Services = Depends(services_of)
+    body: ChangePasswordBody,
+    request: Request,
+    caller: Caller = let_in(PERSON),
+    services: Services = Depends(services_of),
 ) -> CredentialsAnswer:
     """A new password; ends every session, and answers the tokens of a new one."""
     admit(services, _PASSWORD, str(caller.user_id))
     user = services.users.change_password(caller.user_id, current=body.current_password, new=body.new_password)
-    return _credentials(services.logins.start(user, caller.organization_id))
+    return credentials_answer(services.logins.start(user, caller.organization_id, device=device_of(request)))
+
+
+def admit_login(services: Services, request: Request, email: str) -> None:
+    """Counts an attempt to log in; `RateLimited` when it is one too many."""
+    address = address_of(request)
+    admit(services, LOGIN, f"{address} {email.lower()}")
+    admit(services, _LOGIN_ADDRESS, address)
 
 
 def mail_reset_link(services: Services, email: str) -> None:
@@ -122,5 +130,5 @@ def mail_reset_link(services: Services, email: str) -> None:
         services.users.forget_password(email)
 
 
-def _credentials(credentials: Credentials) -> CredentialsAnswer:
+def credentials_answer(credentials: Credentials) -> CredentialsAnswer:
     return CredentialsAnswer(**credentials._asdict())

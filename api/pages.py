@@ -26,9 +26,12 @@ _STYLE = """
 body { font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 10vh auto; padding: 0 1rem; color: #1c1e26; }
 h1 { font-size: 1.5rem; }
 label { display: block; margin: 1rem 0 .25rem; }
-input, button { font: inherit; padding: .6rem 1.2rem; border: 1px solid #767b8a; border-radius: 6px; }
+input, button, select { font: inherit; padding: .6rem 1.2rem; border: 1px solid #767b8a; border-radius: 6px; }
 input { width: 100%; box-sizing: border-box; }
 button { margin-top: 1rem; border-color: #2447c8; background: #2447c8; color: #fff; }
+button.other { background: transparent; color: inherit; border-color: #767b8a; }
+:focus-visible { outline: 3px solid #f0a000; outline-offset: 2px; }
+.code { font: 600 1.8rem ui-monospace, monospace; letter-spacing: .15em; }
 dt { font-family: ui-monospace, monospace; font-weight: 600; margin-top: 1rem; }
 dd { margin: 0; }
 .problem { color: #a11; }

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from domain.errors import NotAuthenticated, NotFound
+from domain.sign_in import Device, LoginSession, Way
 from domain.user import User
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
-    from adapters.login_sessions import LoginSession, LoginSessions
+    from adapters.login_sessions import LoginSessions
     from adapters.memberships import Memberships
     from adapters.passwords import Passwords
     from adapters.personal_data import PersonalData
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 ACCESS_FOR = timedelta(minutes=15)
 REFRESH_FOR = timedelta(days=30)
+NOWHERE = Device()
+"""For whoever is let in without a request."""
 
 
 class Credentials(NamedTuple):
@@ -33,10 +36,13 @@ class Credentials(NamedTuple):
 
 
 class Who(NamedTuple):
-    """The person an access token speaks for, and in which organization: None for a member of none."""
+    """The person an access token speaks for, in which organization (None for a member of none), by which sign-in, and
+    when the person proved who it is."""
 
     user_id: UUID
     organization_id: UUID | None
+    session_id: UUID | None
+    proven_at: datetime | None
 
 
 class Logins:
@@ -61,9 +67,11 @@ class Logins:
         self._tokens = tokens
         self._clock = clock
 
-    def log_in(self, *, email: str, password: str, organization_id: UUID | None = None) -> Credentials:
+    def log_in(
+        self, *, email: str, password: str, organization_id: UUID | None = None, device: Device = NOWHERE
+    ) -> Credentials:
         """Raises as `identify`, and `NotFound` when the person is no member of the organization."""
-        return self.start(self.identify(email, password), organization_id)
+        return self.start(self.identify(email, password), organization_id, device=device)
 
     def identify(self, email: str, password: str) -> User:
         """`NotAuthenticated` for a wrong pair, after the same work whether the address exists or not.
@@ -77,15 +85,40 @@ class Logins:
         user.require_verified()
         return user
 
-    def start(self, user: User, organization_id: UUID | None = None) -> Credentials:
+    def start(
+        self,
+        user: User,
+        organization_id: UUID | None = None,
+        *,
+        way: Way = Way.PASSWORD,
+        device: Device = NOWHERE,
+    ) -> Credentials:
         """A new session, for somebody whose right to it is proven; for the organization that was joined first unless
         one is named. `NotFound` when the person is no member there."""
-        organization_id = self._organization_of(user.id, organization_id)
-        now, session_id, version = self._clock.now(), self._clock.new_id(), user.credential_version
-        self._sessions.start(
-            session_id, user.id, organization_id, credential_version=version, now=now, expires_at=now + REFRESH_FOR
+        joined = self.organization_of(user.id, organization_id)
+        return self._credentials(self.open_session(user, joined, way=way, device=device, lifetime=REFRESH_FOR))
+
+    def open_session(
+        self, user: User, organization_id: UUID | None, *, way: Way, device: Device, lifetime: timedelta
+    ) -> LoginSession:
+        """As `start`, without tokens."""
+        now = self._clock.now()
+        session = LoginSession(
+            session_id=self._clock.new_id(),
+            user_id=user.id,
+            organization_id=organization_id,
+            credential_version=user.credential_version,
+            generation=1,
+            way=way,
+            device=device.family,
+            network=device.network,
+            started_at=now,
+            used_at=now,
+            proven_at=now,
+            expires_at=now + lifetime,
         )
-        return self._credentials(user.id, organization_id, session_id, generation=1)
+        self._sessions.start(session)
+        return session
 
     def refresh(self, refresh_token: str) -> Credentials:
         """The next pair; the given token is used up.
@@ -101,7 +134,7 @@ class Logins:
         session_id, generation = self._read(refresh_token)
         session = self._sessions.find(session_id)
         if session is not None and generation == session.generation:
-            self._organization_of(session.user_id, organization_id)
+            self.organization_of(session.user_id, organization_id)
         return self._next(session_id, generation, organization_id)
 
     def log_out(self, refresh_token: str) -> None:
@@ -118,22 +151,31 @@ class Logins:
         claims = self._tokens.read("access", access_token, now=self._clock.now())
         if claims is None:
             return None
-        return Who(UUID(claims["sub"]), UUID(claims["org"]) if "org" in claims else None)
+        return Who(
+            UUID(claims["sub"]),
+            UUID(claims["org"]) if "org" in claims else None,
+            UUID(claims["sid"]) if "sid" in claims else None,
+            datetime.fromtimestamp(claims["auth_time"], UTC) if "auth_time" in claims else None,
+        )
 
     def _next(self, session_id: UUID, generation: int, organization_id: UUID | None) -> Credentials:
-        expires_at = self._clock.now() + REFRESH_FOR
+        now = self._clock.now()
         session = self._sessions.advance(
-            session_id, generation=generation, expires_at=expires_at, organization_id=organization_id
+            session_id,
+            generation=generation,
+            now=now,
+            expires_at=now + REFRESH_FOR,
+            organization_id=organization_id,
         )
         if session is None:
             self._end_if_reused(session_id, generation)
             raise _log_in_again()
-        if not self._is_good(session):
+        if not self.is_good(session):
             self._sessions.end(session_id)
             raise _log_in_again()
-        return self._credentials(session.user_id, session.organization_id, session_id, generation=session.generation)
+        return self._credentials(session)
 
-    def _is_good(self, session: LoginSession) -> bool:
+    def is_good(self, session: LoginSession) -> bool:
         """Whoever is no member any more is logged out there."""
         user = self._store.fetch(User, session.user_id)
         if user.erased or user.credential_version != session.credential_version:
@@ -141,7 +183,8 @@ class Logins:
         organization_id = session.organization_id
         return organization_id is None or self._memberships.role_of(organization_id, user.id) is not None
 
-    def _organization_of(self, user_id: UUID, wanted: UUID | None) -> UUID | None:
+    def organization_of(self, user_id: UUID, wanted: UUID | None) -> UUID | None:
+        """Which one a session is for: the wanted one, if the person is a member (else `NotFound`), or the first."""
         joined = [each.organization_id for each in self._memberships.of_user(user_id)]
         if wanted is None:
             return joined[0] if joined else None
@@ -149,12 +192,11 @@ class Logins:
             raise NotFound.of("organization", wanted)
         return wanted
 
-    def _credentials(
-        self, user_id: UUID, organization_id: UUID | None, session_id: UUID, *, generation: int
-    ) -> Credentials:
-        now = self._clock.now()
-        access = {"sub": str(user_id)} | ({"org": str(organization_id)} if organization_id else {})
-        refresh = {"sid": str(session_id), "gen": generation}
+    def _credentials(self, session: LoginSession) -> Credentials:
+        now, organization_id, sid = self._clock.now(), session.organization_id, str(session.session_id)
+        access = {"sub": str(session.user_id), "sid": sid, "auth_time": int(session.proven_at.timestamp())}
+        access |= {"org": str(organization_id)} if organization_id else {}
+        refresh = {"sid": sid, "gen": session.generation}
         return Credentials(
             self._tokens.sign("access", access, now=now, lifetime=ACCESS_FOR),
             self._tokens.sign("refresh", refresh, now=now, lifetime=REFRESH_FOR),

@@ -20,12 +20,13 @@ from domain.user import User
 if TYPE_CHECKING:
     from adapters.clock import Clock
     from adapters.database import Row
-    from adapters.login_sessions import LoginSession, LoginSessions
+    from adapters.login_sessions import LoginSessions
     from adapters.memberships import Memberships
     from adapters.passwords import Passwords
     from adapters.personal_data import Person, PersonalData
     from adapters.tokens import Tokens
     from application.store import Store
+    from domain.sign_in import LoginSession
 
 VERIFY_WITHIN = timedelta(days=2)
 RESET_WITHIN = timedelta(hours=1)

@@ -30,6 +30,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   ├── LicenseExpired
     │   └── LicenseRevoked
     ├── QuotaExceeded               the plan's limit is reached; details says which: see usage_errors.py
+    ├── AuthorizationPending, SlowDown, AccessDenied, ExpiredToken   of the device flow: see sign_in_errors.py
     ├── SignatureInvalid            a webhook or a link that does not prove its origin
     ├── SessionClosed               the seat session has ended; details.reason says why
     ├── TicketClosed                the place in the queue is gone; details.reason says why

@@ -77,6 +77,7 @@ def chores(services: Services) -> list[Chore]:
 
     def purge() -> None:
         services.login_sessions.purge(services.clock.now())
+        services.device_requests.purge(services.clock.now())
         services.stored_answers.purge(services.clock.now())
         services.sent_invitations.purge(services.clock.now())
         services.rate_limit.purge()

@@ -1,0 +1,92 @@
+"""What a browser keeps for our own pages: who is signed in, and proof that a form came from a page of ours.
+
+Both are cookies that no script reads and that no other site's forms bring along (`SameSite=Lax`). Over https their
+names begin with `__Host-`, so that no neighbouring domain can set them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from html import escape
+from typing import TYPE_CHECKING
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+
+from api.pages import page
+from domain.errors import NotAllowed
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Services
+    from domain.sign_in import LoginSession
+
+_SIGNED_IN, _FORM = "usher_signed_in", "usher_form"
+_LONGEST = 4_096
+
+
+def signed_in(request: Request) -> LoginSession | None:
+    """The session of the person in front of the browser. Asks the database."""
+    services: Services = request.app.state.services
+    cookie = _read(request, _SIGNED_IN)
+    session = services.page_logins.session(cookie) if cookie else None
+    if session is not None:
+        request.scope["attribution"].actor = f"user:{session.user_id}"
+    return session
+
+
+def sign_in(request: Request, response: Response, cookie: str) -> None:
+    """From now on the browser is signed in, until it is closed or the session ends."""
+    _keep(request, response, _SIGNED_IN, cookie)
+
+
+def sign_out(request: Request, response: Response) -> None:
+    """The session ends, not only the cookie."""
+    services: Services = request.app.state.services
+    services.page_logins.end(_read(request, _SIGNED_IN) or "")
+    response.delete_cookie(_name(request, _SIGNED_IN), path="/", secure=_is_secure(request), httponly=True)
+
+
+def form_page(request: Request, title: str, content: str, *, action: str, form: str, status: int = 200) -> HTMLResponse:
+    """A page with one form, which only this browser can send; `content` and `form` are HTML."""
+    known = _read(request, _FORM)
+    secret = known or secrets.token_urlsafe(24)
+    proof = f'<input type="hidden" name="form" value="{escape(_proof(request, secret))}">'
+    response = page(
+        title, f'{content}<form method="post" action="{escape(action)}">{proof}{form}</form>', status=status
+    )
+    if known is None:
+        _keep(request, response, _FORM, secret)
+    return response
+
+
+def check_form(request: Request, proof: str) -> None:
+    """`NotAllowed` for a form that another site made this browser send."""
+    secret = _read(request, _FORM)
+    if secret is None or not hmac.compare_digest(_proof(request, secret).encode(), proof.encode()):
+        raise NotAllowed("This form is out of date, or your browser keeps no cookies; go back and try again.")
+
+
+def _proof(request: Request, secret: str) -> str:
+    services: Services = request.app.state.services
+    return services.tokens.mac("form", secret.encode()).hex()
+
+
+def _read(request: Request, name: str) -> str | None:
+    value = request.cookies.get(_name(request, name))
+    return value if value and len(value) <= _LONGEST else None
+
+
+def _keep(request: Request, response: Response, name: str, value: str) -> None:
+    response.set_cookie(
+        _name(request, name), value, path="/", secure=_is_secure(request), httponly=True, samesite="lax"
+    )
+
+
+def _name(request: Request, name: str) -> str:
+    return f"__Host-{name}" if _is_secure(request) else name
+
+
+def _is_secure(request: Request) -> bool:
+    services: Services = request.app.state.services
+    return services.settings.public_url.startswith("https://")

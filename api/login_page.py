@@ -1,0 +1,107 @@
+"""Signing in and out on our own pages. Plain HTML, no script."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING
+
+from email_validator import EmailNotValidError, validate_email
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse, Response
+
+from api.auth import ANYBODY, device_of
+from api.browser import check_form, form_page, sign_in, sign_out, signed_in
+from api.errors import status_of
+from api.logins import admit_login
+from api.pages import fields, page, paragraph
+from domain.errors import UsherError
+from domain.sign_in import Way
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Services
+
+router = APIRouter(include_in_schema=False, dependencies=[ANYBODY])
+
+_OURS = re.compile(r"/[a-z-]*(\?user_code=[A-Za-z0-9%-]{0,64})?")
+"""Where a sign-in may lead to: a page of ours, so that no link to it leads anywhere else."""
+
+
+@router.get("/login")
+def login_form(request: Request, next: str = "/login") -> Response:
+    """The form, or who is signed in."""
+    session = signed_in(request)
+    if session is None:
+        return _form(request, next)
+    services: Services = request.app.state.services
+    person = services.users.profile(session.user_id).person
+    shown = paragraph(f"You are signed in as {person.email}.")
+    return form_page(request, "You are signed in", shown, action="/logout", form="<button>Sign out</button>")
+
+
+@router.post("/login")
+async def log_in(request: Request) -> Response:
+    """Signs this browser in."""
+    proof, email, password, next = await fields(request, "form", "email", "password", "next")
+    try:
+        check_form(request, proof)
+        cookie = await run_in_threadpool(_log_in, request, email.strip()[:254], password[:1024])
+    except UsherError as error:
+        return _form(request, next, email=email, problem=error.message, status=status_of(error))
+    response = RedirectResponse(next if _OURS.fullmatch(next) else "/login", 303)
+    sign_in(request, response, cookie)
+    return response
+
+
+@router.post("/logout")
+async def log_out(request: Request) -> Response:
+    """Ends the browser's session."""
+    (proof,) = await fields(request, "form")
+    try:
+        check_form(request, proof)
+    except UsherError as error:
+        return page("This does not work", paragraph(error.message), status=status_of(error))
+    response = page("You are signed out", paragraph("Nothing more can be done here in your name."))
+    await run_in_threadpool(sign_out, request, response)
+    return response
+
+
+def to_login(request: Request) -> Response:
+    """To the form, and back to this page afterwards."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    back = f"{request.url.path}{query}"
+    return _form(request, back if _OURS.fullmatch(back) else request.url.path)
+
+
+def _log_in(request: Request, email: str, password: str) -> str:
+    services: Services = request.app.state.services
+    address = _spelled(email)
+    admit_login(services, request, address)
+    user = services.logins.identify(address, password)
+    return services.page_logins.start(user, way=Way.PASSWORD, device=device_of(request))
+
+
+def _spelled(email: str) -> str:
+    """As the API spells addresses; what is none is nobody's."""
+    try:
+        return validate_email(email, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError:
+        return "nobody@invalid"
+
+
+def _form(request: Request, next: str, *, email: str = "", problem: str = "", status: int = 200) -> Response:
+    return form_page(
+        request,
+        "Sign in",
+        paragraph(problem, kind="problem") if problem else "",
+        action="/login",
+        form=f'<input type="hidden" name="next" value="{escape(next[:200])}">'
+        '<label for="email">E-mail address</label>'
+        f'<input id="email" name="email" type="email" autocomplete="username" maxlength="254" required'
+        f' value="{escape(email[:254])}">'
+        '<label for="password">Password</label>'
+        '<input id="password" name="password" type="password" autocomplete="current-password" required>'
+        '<button>Sign in</button><p><a href="/forgot-password">Forgot your password?</a></p>',
+        status=status,
+    )

@@ -1,0 +1,28 @@
+"""Why somebody is not signed in. Those of the device flow have the codes of RFC 8628, section 3.5."""
+
+from __future__ import annotations
+
+from domain.errors import UsherError
+
+
+class AuthorizationPending(UsherError):
+    code = "authorization_pending"
+    sentence = "Nobody has approved this yet; ask again after the interval."
+
+
+class SlowDown(UsherError):
+    code = "slow_down"
+    sentence = "You ask too often; wait longer between two questions."
+
+    def __init__(self, interval: int) -> None:
+        super().__init__(f"You ask too often; wait {interval} seconds from now on.", details={"interval": interval})
+
+
+class AccessDenied(UsherError):
+    code = "access_denied"
+    sentence = "The person has denied this, or may not act for that organization any more."
+
+
+class ExpiredToken(UsherError):
+    code = "expired_token"
+    sentence = "This device code is over, used up, or was never given; begin again."
