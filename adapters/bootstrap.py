@@ -177,6 +177,7 @@ class Services(PeopleServices, BillingServices, OutboundServices, UsageServices)
             self.organizations,
             self.users,
             self.member_notices,
+            self.sign_in_notices,
             self.webhook_notices,
             self.license_keys,
             self.license_file,

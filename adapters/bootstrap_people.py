@@ -9,7 +9,9 @@ from uuid import UUID
 from adapters.infrastructure import Infrastructure
 from application.api_keys import ApiKeys
 from application.device_logins import DeviceLogins
+from application.email_addresses import EmailAddresses
 from application.erasure import Erasure
+from application.guessing import Guessing
 from application.invitations import Invitations
 from application.license_guard import LicenseGuard
 from application.logins import Logins
@@ -17,11 +19,16 @@ from application.member_notices import MemberNotices
 from application.members import Members
 from application.organizations import Organizations
 from application.page_logins import PageLogins
+from application.sign_in_links import SignInLinks
+from application.sign_in_notices import SignInNotices
 from application.users import Users
 from application.work import Works
 from projections.subscriptions import running
 
 if TYPE_CHECKING:
+    from adapters.device_requests import DeviceRequests
+    from adapters.email_changes import EmailChanges
+    from adapters.familiar_devices import FamiliarDevices
     from adapters.rights_log import RightsLog
     from adapters.webhook_book import WebhookBook
     from adapters.webhook_deliveries import WebhookDeliveries
@@ -69,8 +76,28 @@ class PeopleServices(Infrastructure):
             self.passwords,
             self.memberships,
             self.login_sessions,
+            self.familiar_devices,
             self.tokens,
             self.clock,
+        )
+
+    @cached_property
+    def guessing(self) -> Guessing:
+        return Guessing(self.store, self.personal_data, self.tokens, self.clock)
+
+    @cached_property
+    def sign_in_links(self) -> SignInLinks:
+        return SignInLinks(self.store, self.personal_data, self.tokens, self.clock, public_url=self.settings.public_url)
+
+    @cached_property
+    def email_addresses(self) -> EmailAddresses:
+        return EmailAddresses(
+            self.store,
+            self.personal_data,
+            self.email_changes,
+            self.tokens,
+            self.clock,
+            public_url=self.settings.public_url,
         )
 
     @cached_property
@@ -108,6 +135,10 @@ class PeopleServices(Infrastructure):
         return MemberNotices(self.personal_data, self.memberships, self.sent_invitations, self.invitations)
 
     @cached_property
+    def sign_in_notices(self) -> SignInNotices:
+        return SignInNotices(self.users, self.login_sessions, self.sign_in_links, self.email_addresses)
+
+    @cached_property
     def api_keys(self) -> ApiKeys:
         return ApiKeys(self.store, self.key_index, self.clock)
 
@@ -127,10 +158,15 @@ class PeopleServices(Infrastructure):
             running=self._running,
             traces_of=[
                 self.mailer.erasing,
-                lambda user_id, _: [self.device_requests.erasing(user_id)],
+                lambda user_id, _: [each.erasing(user_id) for each in self._of_sign_ins],
                 lambda _, deserted: [each.erase(id) for id in deserted for each in of_deserted],
             ],
         )
+
+    @property
+    def _of_sign_ins(self) -> tuple[DeviceRequests | FamiliarDevices | EmailChanges, ...]:
+        """Tables with rows that are a person's own."""
+        return self.device_requests, self.familiar_devices, self.email_changes
 
     def _running(self, organization_id: UUID) -> list[UUID]:
         with self.database.connection() as connection:

@@ -10,7 +10,9 @@ from inspect import iscoroutinefunction
 from adapters.clock import Clock, SandboxClock
 from adapters.database import Database
 from adapters.device_requests import DeviceRequests
+from adapters.email_changes import EmailChanges
 from adapters.event_codec import EventCodec
+from adapters.familiar_devices import FamiliarDevices
 from adapters.group_commit import GroupCommit
 from adapters.invoice_papers import InvoicePapers
 from adapters.key_index import KeyIndex
@@ -98,11 +100,19 @@ class Infrastructure:
 
     @cached_property
     def login_sessions(self) -> LoginSessions:
-        return LoginSessions(self.unwalled)
+        return LoginSessions(self.unwalled, self.remembered)
 
     @cached_property
     def device_requests(self) -> DeviceRequests:
         return DeviceRequests(self.unwalled)
+
+    @cached_property
+    def familiar_devices(self) -> FamiliarDevices:
+        return FamiliarDevices(self.unwalled, self.tokens)
+
+    @cached_property
+    def email_changes(self) -> EmailChanges:
+        return EmailChanges(self.unwalled)
 
     @cached_property
     def remembered(self) -> Remembered:

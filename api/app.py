@@ -30,6 +30,7 @@ from api import (
     keys,
     license_admin,
     licenses,
+    login_links,
     login_page,
     logins,
     machines,
@@ -46,6 +47,7 @@ from api import (
     seat_queue,
     seat_rules,
     seats,
+    sign_ins,
     subscriptions,
     usage,
     usage_charts,
@@ -67,6 +69,8 @@ BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     users.registration,
     logins.router,
+    login_links.router,
+    sign_ins.router,
     device_logins.router,
     users.router,
     organizations.router,
@@ -140,6 +144,7 @@ def create_app(
     beside = (
         pages.router,
         login_page.router,
+        login_links.pages,
         device_page.router,
         invitation_page.router,
         _documentation(app),

@@ -182,6 +182,8 @@ async def _person(services: Services, token: str) -> Caller:
     if who is None:
         raise NotAuthenticated("This access token is not valid or has expired; refresh it or log in again.")
     actor = f"user:{who.user_id}"
+    if who.session_id is not None:
+        await _check_open(services, who.session_id)
     if who.organization_id is None:
         return Caller(actor, None, frozenset(), who.user_id, session_id=who.session_id, proven_at=who.proven_at)
     membership = who.organization_id, who.user_id
@@ -199,6 +201,15 @@ async def _person(services: Services, token: str) -> Caller:
         session_id=who.session_id,
         proven_at=who.proven_at,
     )
+
+
+async def _check_open(services: Services, session_id: UUID) -> None:
+    """An access token counts no longer than the sign-in it came of."""
+    is_open = services.login_sessions.recall_open(session_id, otherwise=_ASK)
+    if is_open is _ASK:
+        is_open = await run_in_threadpool(services.login_sessions.remember_open, session_id)
+    if not is_open:
+        raise NotAuthenticated("This sign-in has ended; log in again.")
 
 
 def _look_up(services: Services, secret: str) -> Caller:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from domain import errors
 from domain.errors import UsherError
 from domain.rate import Allowance
+from domain.sign_in_errors import AccessDenied, AuthorizationPending, ExpiredToken, SlowDown
 from domain.usage_errors import QuotaExceeded
 
 STATUS: dict[type[UsherError], int] = {
@@ -33,6 +34,7 @@ STATUS: dict[type[UsherError], int] = {
     errors.QueueFull: 429,
     errors.RateLimited: 429,
     errors.Unavailable: 503,
+    **dict.fromkeys((AuthorizationPending, SlowDown, AccessDenied, ExpiredToken), 400),  # RFC 8628, section 3.5
     UsherError: 400,
 }
 """A class without a line of its own has the status of its nearest base."""

@@ -6,16 +6,15 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from email_validator import EmailNotValidError, validate_email
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
-from api.auth import ANYBODY, device_of
-from api.browser import check_form, form_page, sign_in, sign_out, signed_in
+from api.auth import ANYBODY
+from api.browser import SignedIn, check_form, form_page, known_device, sign_in, sign_out, signed_in, start_page
 from api.errors import status_of
-from api.logins import admit_login
-from api.pages import fields, page, paragraph
+from api.login_limits import admit_login
+from api.pages import fields, page, paragraph, spelled
 from domain.errors import UsherError
 from domain.sign_in import Way
 
@@ -46,11 +45,11 @@ async def log_in(request: Request) -> Response:
     proof, email, password, next = await fields(request, "form", "email", "password", "next")
     try:
         check_form(request, proof)
-        cookie = await run_in_threadpool(_log_in, request, email.strip()[:254], password[:1024])
+        signed = await run_in_threadpool(_log_in, request, email.strip()[:254], password[:1024])
     except UsherError as error:
         return _form(request, next, email=email, problem=error.message, status=status_of(error))
     response = RedirectResponse(next if _OURS.fullmatch(next) else "/login", 303)
-    sign_in(request, response, cookie)
+    sign_in(request, response, signed)
     return response
 
 
@@ -74,20 +73,12 @@ def to_login(request: Request) -> Response:
     return _form(request, back if _OURS.fullmatch(back) else request.url.path)
 
 
-def _log_in(request: Request, email: str, password: str) -> str:
+def _log_in(request: Request, email: str, password: str) -> SignedIn:
     services: Services = request.app.state.services
-    address = _spelled(email)
-    admit_login(services, request, address)
+    address = spelled(email)
+    is_familiar = admit_login(services, request, address, known_device(request))
     user = services.logins.identify(address, password)
-    return services.page_logins.start(user, way=Way.PASSWORD, device=device_of(request))
-
-
-def _spelled(email: str) -> str:
-    """As the API spells addresses; what is none is nobody's."""
-    try:
-        return validate_email(email, check_deliverability=False, test_environment=True).normalized
-    except EmailNotValidError:
-        return "nobody@invalid"
+    return start_page(request, user, way=Way.PASSWORD, is_familiar=is_familiar)
 
 
 def _form(request: Request, next: str, *, email: str = "", problem: str = "", status: int = 200) -> Response:
@@ -102,6 +93,7 @@ def _form(request: Request, next: str, *, email: str = "", problem: str = "", st
         f' value="{escape(email[:254])}">'
         '<label for="password">Password</label>'
         '<input id="password" name="password" type="password" autocomplete="current-password" required>'
-        '<button>Sign in</button><p><a href="/forgot-password">Forgot your password?</a></p>',
+        '<button>Sign in</button><p><a href="/login-by-mail">Mail me a link instead</a> · '
+        '<a href="/forgot-password">Forgot your password?</a></p>',
         status=status,
     )

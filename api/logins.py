@@ -10,19 +10,20 @@ from uuid import UUID
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, Field
 
-from api.auth import ANYBODY, PERSON, Caller, address_of, device_of, let_in, opened_by, services_of
+from api.auth import ANYBODY, PERSON, Caller, device_of, let_in, opened_by, services_of
 from api.bodies import Body, Email, Password, Token
 from api.limits import Limit, admit
+from api.login_limits import admit_login
 from domain.errors import RateLimited
+from domain.sign_in import Way
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
     from application.logins import Credentials
+    from domain.user import User
 
 router = APIRouter(tags=["people"])
 
-LOGIN = Limit("login", 10, timedelta(minutes=1))
-_LOGIN_ADDRESS = Limit("login-address", 60, timedelta(minutes=1))
 _PASSWORD = Limit("change-password", 10, timedelta(minutes=1))
 _MAILS = Limit("forgot-password", 5, timedelta(hours=1))
 
@@ -31,6 +32,7 @@ class LoginBody(Body):
     email: Email
     password: Password
     organization_id: UUID | None = Field(None, description="To act for; else the one that was joined first.")
+    device_token: Token | None = Field(None, description="Of an earlier log-in from this device, if there was one.")
 
 
 class RefreshBody(Body):
@@ -61,13 +63,17 @@ class CredentialsAnswer(BaseModel):
     token_type: str = "Bearer"
     expires_in: int
     organization_id: UUID | None = Field(description="What the tokens speak for; null for a member of none.")
+    device_token: str | None = Field(
+        None, description="At a log-in: to be kept, and sent with the next one from this device."
+    )
 
 
 @router.post("/auth/login", dependencies=[ANYBODY])
 def log_in(body: LoginBody, request: Request, services: Services = Depends(services_of)) -> CredentialsAnswer:
     """An access token for 15 minutes and a refresh token that is good once."""
-    admit_login(services, request, body.email)
-    return credentials_answer(services.logins.log_in(**body.model_dump(), device=device_of(request)))
+    is_familiar = admit_login(services, request, body.email, body.device_token)
+    user = services.logins.identify(body.email, body.password)
+    return let_person_in(request, user, body.organization_id, is_familiar=is_familiar)
 
 
 @router.post("/auth/refresh", dependencies=[opened_by("refresh token")])
@@ -113,14 +119,21 @@ def change_password(
     """A new password; ends every session, and answers the tokens of a new one."""
     admit(services, _PASSWORD, str(caller.user_id))
     user = services.users.change_password(caller.user_id, current=body.current_password, new=body.new_password)
-    return credentials_answer(services.logins.start(user, caller.organization_id, device=device_of(request)))
+    return let_person_in(request, user, caller.organization_id, is_familiar=True)
 
 
-def admit_login(services: Services, request: Request, email: str) -> None:
-    """Counts an attempt to log in; `RateLimited` when it is one too many."""
-    address = address_of(request)
-    admit(services, LOGIN, f"{address} {email.lower()}")
-    admit(services, _LOGIN_ADDRESS, address)
+def let_person_in(
+    request: Request,
+    user: User,
+    organization_id: UUID | None,
+    *,
+    way: Way = Way.PASSWORD,
+    is_familiar: bool = False,
+) -> CredentialsAnswer:
+    """Tokens for somebody whose right to them is proven."""
+    services: Services = request.app.state.services
+    given = services.logins.start(user, organization_id, way=way, device=device_of(request), is_familiar=is_familiar)
+    return credentials_answer(given._replace(device_token=services.guessing.device_token(user)))
 
 
 def mail_reset_link(services: Services, email: str) -> None:

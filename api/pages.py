@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from email_validator import EmailNotValidError, validate_email
 from fastapi import APIRouter, BackgroundTasks, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
@@ -101,6 +102,27 @@ async def forgot(request: Request, tasks: BackgroundTasks) -> HTMLResponse:
     return page("Look into your mailbox", paragraph("If this address has an account, a link is on its way."))
 
 
+@router.get("/confirm-email")
+async def confirm_email_form(token: str = "") -> HTMLResponse:
+    """Where the link to a new address leads; programs that look at mails open it too, so a click is asked for."""
+    return page(
+        "Confirm your new address",
+        '<form method="post" action="/confirm-email">'
+        f'<input type="hidden" name="token" value="{escape(token[:4096])}"><button>Confirm</button></form>',
+    )
+
+
+@router.post("/confirm-email")
+async def confirm_email(request: Request) -> HTMLResponse:
+    """From now on it is the person's address."""
+    (token,) = await fields(request, "token")
+    try:
+        await run_in_threadpool(request.app.state.services.email_addresses.confirm, token)
+    except UsherError as error:
+        return page("This link does not work", paragraph(error.message), status=status_of(error))
+    return page("Your address is changed", paragraph("Log in with the new one from now on."))
+
+
 @router.get("/docs/errors")
 async def errors_page() -> HTMLResponse:
     """What every error code means; the `docs` link of each error leads here."""
@@ -131,6 +153,14 @@ async def fields(request: Request, *names: str) -> list[str]:
     except ValueError:
         raise InvalidRequest("The form has too many fields.") from None
     return [form.get(name, [""])[0] for name in names]
+
+
+def spelled(email: str) -> str:
+    """A typed address as the API spells addresses; what is none is nobody's."""
+    try:
+        return validate_email(email.strip()[:254], check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError:
+        return "nobody@invalid"
 
 
 def paragraph(text: str, *, kind: str = "") -> str:

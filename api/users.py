@@ -17,6 +17,7 @@ from api.idempotency import RepeatableRoute
 from api.limits import Limit, admit
 from api.pages import verified_page, wants_page
 from api.paging import Listing, Page, page_of
+from api.step_up import recently_proven
 from domain.api_key import Scope
 from domain.errors import NotAuthenticated, NotFound
 from domain.role import Role
@@ -86,6 +87,9 @@ class UserListing(Listing):
 
 class SessionAnswer(BaseModel):
     organization_id: UUID | None
+    way: str
+    device: str | None
+    network: str | None
     started_at: Moment
     expires_at: Moment
 
@@ -179,9 +183,11 @@ def erase_me(caller: Caller = let_in(PERSON), services: Services = Depends(servi
     """Erases the person: name, address and password are deleted, sessions and memberships end, history keeps only ids.
 
     409 `last_owner`: others would be left without an owner. 409 `subscriptions_running`: nobody would be left who can
-    end them. An organization that is left with nobody loses its keys too.
+    end them. An organization that is left with nobody loses its keys too. 403 `step_up_required`: the last proof of who
+    it is is older than ten minutes.
     """
     profile_of(services, caller)
+    recently_proven(caller, services)
     services.erasure.erase(_id(caller))
 
 
@@ -198,9 +204,7 @@ def export_me(caller: Caller = let_in(PERSON), services: Services = Depends(serv
         memberships=[membership_answer(each) for each in joined],
         invitations=[InvitedAnswer(**each._asdict()) for each in services.invitations.to(me.email)],
         sessions=[
-            SessionAnswer(
-                organization_id=session.organization_id, started_at=session.started_at, expires_at=session.expires_at
-            )
+            SessionAnswer(**{name: getattr(session, name) for name in SessionAnswer.model_fields})
             for session in services.users.sessions(user_id)
         ],
         api_keys=[

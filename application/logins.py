@@ -12,6 +12,7 @@ from domain.user import User
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
+    from adapters.familiar_devices import FamiliarDevices
     from adapters.login_sessions import LoginSessions
     from adapters.memberships import Memberships
     from adapters.passwords import Passwords
@@ -27,12 +28,13 @@ NOWHERE = Device()
 
 class Credentials(NamedTuple):
     """What a person is given at log-in: both tokens are strings to be sent back as they are; `expires_in` is in
-    seconds, `organization_id` is the one that they speak for."""
+    seconds, `organization_id` is the one that they speak for. `device_token` comes at a log-in only: see `Guessing`."""
 
     access_token: str
     refresh_token: str
     expires_in: int
     organization_id: UUID | None
+    device_token: str | None = None
 
 
 class Who(NamedTuple):
@@ -56,6 +58,7 @@ class Logins:
         passwords: Passwords,
         memberships: Memberships,
         sessions: LoginSessions,
+        familiar: FamiliarDevices,
         tokens: Tokens,
         clock: Clock,
     ) -> None:
@@ -64,14 +67,9 @@ class Logins:
         self._passwords = passwords
         self._memberships = memberships
         self._sessions = sessions
+        self._familiar = familiar
         self._tokens = tokens
         self._clock = clock
-
-    def log_in(
-        self, *, email: str, password: str, organization_id: UUID | None = None, device: Device = NOWHERE
-    ) -> Credentials:
-        """Raises as `identify`, and `NotFound` when the person is no member of the organization."""
-        return self.start(self.identify(email, password), organization_id, device=device)
 
     def identify(self, email: str, password: str) -> User:
         """`NotAuthenticated` for a wrong pair, after the same work whether the address exists or not.
@@ -92,16 +90,26 @@ class Logins:
         *,
         way: Way = Way.PASSWORD,
         device: Device = NOWHERE,
+        is_familiar: bool = False,
     ) -> Credentials:
         """A new session, for somebody whose right to it is proven; for the organization that was joined first unless
         one is named. `NotFound` when the person is no member there."""
         joined = self.organization_of(user.id, organization_id)
-        return self._credentials(self.open_session(user, joined, way=way, device=device, lifetime=REFRESH_FOR))
+        session = self.open_session(user, joined, way=way, device=device, is_familiar=is_familiar, lifetime=REFRESH_FOR)
+        return self._credentials(session)
 
     def open_session(
-        self, user: User, organization_id: UUID | None, *, way: Way, device: Device, lifetime: timedelta
+        self,
+        user: User,
+        organization_id: UUID | None,
+        *,
+        way: Way,
+        device: Device,
+        is_familiar: bool,
+        lifetime: timedelta,
     ) -> LoginSession:
-        """As `start`, without tokens."""
+        """As `start`, without tokens. A device that is new to the person is told by mail, unless it is known to be
+        familiar, or is the first."""
         now = self._clock.now()
         session = LoginSession(
             session_id=self._clock.new_id(),
@@ -117,8 +125,21 @@ class Logins:
             proven_at=now,
             expires_at=now + lifetime,
         )
-        self._sessions.start(session)
+        self._store_session(session, device, is_familiar)
         return session
+
+    def _store_session(self, session: LoginSession, device: Device, is_familiar: bool) -> None:
+        if device == NOWHERE:
+            self._sessions.start(session)
+            return
+        user_id, now, before = session.user_id, session.started_at, self._familiar.of(session.user_id, device)
+        seen = self._familiar.see(user_id, device, now)
+        if is_familiar or before.is_known or not before.knows_any:
+            self._sessions.start(session, seen)
+            return
+        rows = [self._sessions.starting(session), seen]
+        note = session.session_id
+        self._store.change(User, user_id, lambda user: user.note_new_device(session=note, now=now), rows=rows)
 
     def refresh(self, refresh_token: str) -> Credentials:
         """The next pair; the given token is used up.
@@ -136,6 +157,12 @@ class Logins:
         if session is not None and generation == session.generation:
             self.organization_of(session.user_id, organization_id)
         return self._next(session_id, generation, organization_id)
+
+    def prove(self, session_id: UUID) -> Credentials | None:
+        """The person has just proven again who it is: an access token that says so, and no refresh token. None when the
+        session is over."""
+        session = self._sessions.prove(session_id, self._clock.now())
+        return self._credentials(session) if session else None
 
     def log_out(self, refresh_token: str) -> None:
         """Ends the session; doing it again, or with a token that is no good, changes nothing."""

@@ -27,9 +27,11 @@ class PageLogins:
         self._tokens = tokens
         self._clock = clock
 
-    def start(self, user: User, *, way: Way, device: Device) -> str:
+    def start(self, user: User, *, way: Way, device: Device, is_familiar: bool) -> str:
         """The cookie of a new session, for somebody whose right to it is proven."""
-        session = self._logins.open_session(user, None, way=way, device=device, lifetime=PAGE_FOR)
+        session = self._logins.open_session(
+            user, None, way=way, device=device, is_familiar=is_familiar, lifetime=PAGE_FOR
+        )
         claims = {"sid": str(session.session_id)}
         return self._tokens.sign("page", claims, now=self._clock.now(), lifetime=PAGE_FOR)
 

@@ -25,6 +25,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   └── TicketInvalid
     ├── NotAllowed                  a good credential without the right
     │   ├── EmailNotVerified
+    │   ├── StepUpRequired          the last proof of who it is is too old: see sign_in_errors.py
     │   ├── SeatNotAllowed          the licence's lists leave this user or machine out
     │   ├── LicenseSuspended
     │   ├── LicenseExpired

@@ -29,7 +29,7 @@ from domain.seat_denial import SeatDenial
 from domain.subscription import Subscription
 from domain.tax_rate import TaxRate
 from domain.usage_subject import UsageSubject
-from domain.user import PasswordProof, User
+from domain.user import LinkCause, PasswordProof, User
 from domain.vendor import Vendor
 from domain.webhook_endpoint import WebhookEndpoint
 
@@ -54,6 +54,15 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         else "The person changed the password"
     ),
     User.Renamed: lambda _: "The person's name was changed",
+    User.SignInLinkRequested: lambda e: (
+        "A link that signs in was asked for"
+        if e.cause is LinkCause.ASKED_FOR
+        else "Passwords were guessed, so a link that signs in was mailed to the person"
+    ),
+    User.SignInLinkUsed: lambda _: "The person signed in by a mailed link",
+    User.NewDeviceSignedIn: lambda e: f"The person signed in on a new device, session {say.short(e.session)}",
+    User.EmailChangeRequested: lambda _: "Another e-mail address was given, to be confirmed by it",
+    User.EmailChanged: lambda _: "The person's e-mail address was changed, confirmed by the new one",
     User.RefreshTokenReused: lambda e: (
         f"A refresh token came twice, so log-in session {say.short(e.session)} was ended"
     ),

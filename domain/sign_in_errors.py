@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors import UsherError
+from domain.errors import NotAllowed, UsherError
 
 
 class AuthorizationPending(UsherError):
@@ -26,3 +26,8 @@ class AccessDenied(UsherError):
 class ExpiredToken(UsherError):
     code = "expired_token"
     sentence = "This device code is over, used up, or was never given; begin again."
+
+
+class StepUpRequired(NotAllowed):
+    code = "step_up_required"
+    sentence = "Prove again who you are (POST /auth/step-up), then do it with the access token that you are given."

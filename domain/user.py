@@ -18,6 +18,17 @@ class PasswordProof(StrEnum):
     MAILED_LINK = "mailed_link"
 
 
+class LinkCause(StrEnum):
+    """Why a link that signs in was mailed."""
+
+    ASKED_FOR = "asked_for"
+    GUESSES = "guesses"
+
+
+MOST_OPEN_LINKS = 5
+"""Links that sign in and were neither used nor replaced: the oldest goes first."""
+
+
 class User(Aggregate):
     """A person; everything that says which person (address, name, password hash) lives in `people`, never here.
 
@@ -33,6 +44,8 @@ class User(Aggregate):
         email_verified: bool
         credential_version: int
         erased: bool
+        sign_in_links: tuple[UUID, ...]
+        email_change: UUID | None
 
     @classmethod
     def register(cls, *, id: UUID, organization_id: UUID | None, now: datetime) -> User:
@@ -69,6 +82,37 @@ class User(Aggregate):
         self._refuse_erased()
         self.record(self.Renamed, now=now)
 
+    def send_sign_in_link(self, *, link: UUID, cause: LinkCause, now: datetime) -> None:
+        """A link is on its way to the mailbox; whoever opens it is let in."""
+        self._refuse_erased()
+        self.record(self.SignInLinkRequested, now=now, link=link, cause=cause)
+
+    def use_sign_in_link(self, *, link: UUID, now: datetime) -> None:
+        """`SignatureInvalid` when it was used, or followed by many others. It also proves the mailbox."""
+        self._refuse_erased()
+        if link not in self.sign_in_links:
+            raise SignatureInvalid("This link was used before or is out of date; ask for a new one.")
+        self.record(self.SignInLinkUsed, now=now, link=link)
+        self.verify_email(now=now)
+
+    def note_new_device(self, *, session: UUID, now: datetime) -> None:
+        """Somebody signed in from where this person never did before. Which device it is says the session's row."""
+        self.record(self.NewDeviceSignedIn, now=now, session=session)
+
+    def request_email_change(self, *, change: UUID, now: datetime) -> None:
+        """Another address, which stays outside of the log until it is proven; one asked for before is dropped."""
+        self._refuse_erased()
+        self.record(self.EmailChangeRequested, now=now, change=change)
+
+    def change_email(self, *, change: UUID, credential_version: int, now: datetime) -> None:
+        """The new mailbox is proven by a link of this very change, made under `credential_version`; `SignatureInvalid`
+        when it was used or replaced, or the password was changed since: then somebody else had asked for it."""
+        self._refuse_erased()
+        if change != self.email_change or credential_version != self.credential_version:
+            raise SignatureInvalid("This link was used before or is out of date; ask for the change again.")
+        self.record(self.EmailChanged, now=now, change=change)
+        self.verify_email(now=now)
+
     def end_reused_session(self, *, session: UUID, now: datetime) -> None:
         """A refresh token came a second time: one of the two holders stole it, so neither keeps the session."""
         if not self.erased:
@@ -100,6 +144,8 @@ class User(Aggregate):
             user.email_verified = False
             user.credential_version = 1
             user.erased = False
+            user.sign_in_links = ()
+            user.email_change = None
 
     class EmailVerified(Aggregate.Event):
         TOPIC = "user.email_verified"
@@ -120,6 +166,39 @@ class User(Aggregate):
 
     class Renamed(Aggregate.Event):
         TOPIC = "user.renamed"
+
+    class SignInLinkRequested(Aggregate.Event):
+        TOPIC = "user.sign_in_link_requested"
+        link: UUID
+        cause: LinkCause
+
+        def apply(self, user: User) -> None:
+            user.sign_in_links = (*user.sign_in_links, self.link)[-MOST_OPEN_LINKS:]
+
+    class SignInLinkUsed(Aggregate.Event):
+        TOPIC = "user.sign_in_link_used"
+        link: UUID
+
+        def apply(self, user: User) -> None:
+            user.sign_in_links = tuple(each for each in user.sign_in_links if each != self.link)
+
+    class NewDeviceSignedIn(Aggregate.Event):
+        TOPIC = "user.new_device_signed_in"
+        session: UUID
+
+    class EmailChangeRequested(Aggregate.Event):
+        TOPIC = "user.email_change_requested"
+        change: UUID
+
+        def apply(self, user: User) -> None:
+            user.email_change = self.change
+
+    class EmailChanged(Aggregate.Event):
+        TOPIC = "user.email_changed"
+        change: UUID
+
+        def apply(self, user: User) -> None:
+            user.email_change = None
 
     class RefreshTokenReused(Aggregate.Event):
         TOPIC = "user.refresh_token_reused"

@@ -78,6 +78,8 @@ def chores(services: Services) -> list[Chore]:
     def purge() -> None:
         services.login_sessions.purge(services.clock.now())
         services.device_requests.purge(services.clock.now())
+        services.familiar_devices.purge(services.clock.now())
+        services.email_changes.purge(services.clock.now())
         services.stored_answers.purge(services.clock.now())
         services.sent_invitations.purge(services.clock.now())
         services.rate_limit.purge()
