@@ -19,6 +19,7 @@ from application.member_notices import MemberNotices
 from application.members import Members
 from application.organizations import Organizations
 from application.page_logins import PageLogins
+from application.second_factors import SecondFactors
 from application.sign_in_links import SignInLinks
 from application.sign_in_notices import SignInNotices
 from application.users import Users
@@ -84,6 +85,10 @@ class PeopleServices(Infrastructure):
     @cached_property
     def guessing(self) -> Guessing:
         return Guessing(self.store, self.personal_data, self.tokens, self.clock)
+
+    @cached_property
+    def second_factors(self) -> SecondFactors:
+        return SecondFactors(self.store, self.second_factor_secrets, self.clock)
 
     @cached_property
     def sign_in_links(self) -> SignInLinks:
@@ -159,6 +164,7 @@ class PeopleServices(Infrastructure):
             traces_of=[
                 self.mailer.erasing,
                 lambda user_id, _: [each.erasing(user_id) for each in self._of_sign_ins],
+                lambda user_id, _: self.second_factor_secrets.removing(user_id),
                 lambda _, deserted: [each.erase(id) for id in deserted for each in of_deserted],
             ],
         )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from adapters.database import Database, Row
 from domain.device_code import DeviceRequest
+from domain.sign_in import LoginSession
 
 SLOWER = 5
 """Seconds by which the interval grows at each question that comes too early (RFC 8628, section 3.5)."""
@@ -45,15 +46,14 @@ class DeviceRequests:
         )
         return DeviceRequest(**found) if found else None
 
-    def approve(
-        self, request_id: UUID, user_id: UUID, organization_id: UUID | None, credential_version: int, now: datetime
-    ) -> bool:
+    def approve(self, request_id: UUID, by: LoginSession, organization_id: UUID | None, now: datetime) -> bool:
         """False when it was decided or is over; of two who decide at once, one does."""
         return bool(
             self._database.execute(
                 "update device_requests set state = 'approved', user_id = %s, organization_id = %s,"
-                " credential_version = %s where request_id = %s and state = 'pending' and expires_at > %s",
-                (user_id, organization_id, credential_version, request_id, now),
+                " credential_version = %s, proven_at = %s"
+                " where request_id = %s and state = 'pending' and expires_at > %s",
+                (by.user_id, organization_id, by.credential_version, by.proven_at, request_id, now),
             )
         )
 

@@ -36,6 +36,7 @@ from adapters.redis_probe import LONGEST, redis_answers
 from adapters.remembered import Remembered
 from adapters.seat_periods import SeatPeriods
 from adapters.seat_rule_names import SeatRuleNames
+from adapters.second_factors import SecondFactorSecrets
 from adapters.secrets import Secrets
 from adapters.sent_invitations import SentInvitations
 from adapters.session_callers import SessionCallers
@@ -109,6 +110,10 @@ class Infrastructure:
     @cached_property
     def familiar_devices(self) -> FamiliarDevices:
         return FamiliarDevices(self.unwalled, self.tokens)
+
+    @cached_property
+    def second_factor_secrets(self) -> SecondFactorSecrets:
+        return SecondFactorSecrets(self.unwalled, self.secrets, self.tokens)
 
     @cached_property
     def email_changes(self) -> EmailChanges:

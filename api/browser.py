@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,9 +16,11 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
 from api.auth import device_of
-from api.pages import page
+from api.errors import status_of
+from api.pages import page, paragraph
 from application.guessing import FAMILIAR_FOR
-from domain.errors import NotAllowed
+from domain.errors import NotAllowed, UsherError
+from domain.sign_in_errors import SecondFactorInvalid
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -81,6 +84,23 @@ def form_page(request: Request, title: str, content: str, *, action: str, form: 
     if known is None:
         keep(request, response, _FORM, secret)
     return response
+
+
+def code_form(request: Request, error: UsherError, *, action: str, hidden: Mapping[str, str]) -> HTMLResponse:
+    """Asks for the code of the second factor, after a first one held; `hidden` is what held."""
+    is_wrong = isinstance(error, SecondFactorInvalid)
+    kept = "".join(
+        f'<input type="hidden" name="{name}" value="{escape(value[:_LONGEST])}">' for name, value in hidden.items()
+    )
+    return form_page(
+        request,
+        "Your second factor",
+        paragraph(error.message, kind="problem") if is_wrong else "",
+        action=action,
+        form=f'{kept}<label for="code">The code of your authenticator app, or a recovery code</label>'
+        '<input id="code" name="code" autocomplete="one-time-code" maxlength="32" required><button>Go on</button>',
+        status=status_of(error),
+    )
 
 
 def check_form(request: Request, proof: str) -> None:

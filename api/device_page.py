@@ -20,7 +20,6 @@ from api.pages import fields, page, paragraph
 from domain.device_code import DeviceRequest, shown, typed
 from domain.errors import InvalidRequest, UsherError
 from domain.sign_in import LoginSession
-from domain.user import User
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -67,8 +66,7 @@ def _decided(request: Request, session: LoginSession, code: str, organization: s
     if not approved:
         services.device_logins.deny(code)
         return page("Denied", paragraph("The program was not signed in. If you did not ask for this, all is well now."))
-    user = services.store.fetch(User, session.user_id)
-    found = services.device_logins.approve(code, user, _id(organization))
+    found = services.device_logins.approve(code, session, _id(organization))
     return page("Done", paragraph(f"“{found.client}” is signed in now. You can close this page and go back to it."))
 
 

@@ -9,6 +9,7 @@ import threading
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from fastapi import Request
 
@@ -16,7 +17,7 @@ from api.auth import address_of
 from api.limits import Limit, admit
 from domain.errors import RateLimited, Unavailable
 from domain.sign_in import network_of
-from domain.user import LinkCause
+from domain.user import LinkCause, User
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -29,6 +30,9 @@ _NETWORK = Limit("login-network", 600, timedelta(hours=1))
 """From a whole network: lists of stolen passwords are tried out slowly, from many addresses next to each other."""
 _ACCOUNT = Limit("login-account", 30, timedelta(hours=1))
 """For one account from all strange devices together."""
+_CODES = Limit("second-factor", 5, timedelta(minutes=1))
+_CODES_HOUR = Limit("second-factor-hour", 30, timedelta(hours=1))
+"""Codes for one account, apart for familiar devices and strange ones: of a million codes three are good at a time."""
 _LINKS = Limit("login-slowed", 1, timedelta(days=1))
 
 
@@ -49,6 +53,20 @@ def admit_login(services: Services, request: Request, email: str, device_token: 
         threading.Thread(target=_mail_link, args=(services, email), name="login-slowed", daemon=True).start()
         raise _slowed(refusal) from None
     return False
+
+
+def check_second_factor(services: Services, user: User, code: str | None, *, is_familiar: bool) -> None:
+    """After a first factor held. `SecondFactorRequired`, `SecondFactorInvalid`, `RateLimited`."""
+    if user.has_second_factor and code is not None:
+        admit_code(services, user.id, is_familiar=is_familiar)
+    services.second_factors.check(user, code)
+
+
+def admit_code(services: Services, user_id: UUID, *, is_familiar: bool) -> None:
+    """Counts a code; `RateLimited` when it is one too many."""
+    who = f"{user_id} {'familiar' if is_familiar else 'strange'}"
+    admit(services, _CODES, who)
+    admit(services, _CODES_HOUR, who)
 
 
 def _mail_link(services: Services, email: str) -> None:

@@ -14,14 +14,16 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from api.auth import ANYBODY, address_of, opened_by, services_of
-from api.bodies import Body, Email, Token
-from api.browser import SignedIn, check_form, form_page, keep, known_device, read, sign_in, start_page
+from api.bodies import Body, Email, FactorCode, Token
+from api.browser import SignedIn, check_form, code_form, form_page, keep, known_device, read, sign_in, start_page
 from api.errors import status_of
 from api.limits import Limit, admit
+from api.login_limits import check_second_factor
 from api.logins import CredentialsAnswer, let_person_in
 from api.pages import fields, page, paragraph, spelled
 from domain.errors import RateLimited, SignatureInvalid, UsherError
 from domain.sign_in import Way
+from domain.sign_in_errors import SecondFactorInvalid, SecondFactorRequired
 from domain.user import LinkCause
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class LinkAnswer(BaseModel):
 class RedeemBody(Body):
     token: Token
     browser_token: Token | None = None
+    code: FactorCode | None = Field(None, description="Of the second factor, for whoever has one.")
     organization_id: UUID | None = None
 
 
@@ -68,10 +71,11 @@ def redeem_login_link(
     body: RedeemBody, request: Request, services: Services = Depends(services_of)
 ) -> CredentialsAnswer:
     """Tokens for the `token` of the link, once. 400 `signature_invalid` when it was used, is too old, or was asked for
-    by another than the one whose `browser_token` comes along."""
+    by another than the one whose `browser_token` comes along; 401 `second_factor_required` does not use it up."""
     admit(services, _OPENING, address_of(request))
     if body.browser_token is not None and not services.sign_in_links.is_of(body.token, body.browser_token):
         raise SignatureInvalid("This link was asked for elsewhere.")
+    check_second_factor(services, services.sign_in_links.user_of(body.token), body.code, is_familiar=False)
     user = services.sign_in_links.use(body.token)
     return let_person_in(request, user, body.organization_id, way=Way.MAILED_LINK, is_familiar=False)
 
@@ -131,10 +135,12 @@ def open_link(request: Request, token: str = "") -> Response:
 @pages.post("/login-link")
 async def use_link(request: Request) -> Response:
     """Signs this browser in."""
-    proof, token = await fields(request, "form", "token")
+    proof, token, code = await fields(request, "form", "token", "code")
     try:
         check_form(request, proof)
-        signed = await run_in_threadpool(_use, request, token)
+        signed = await run_in_threadpool(_use, request, token, code.strip() or None)
+    except (SecondFactorRequired, SecondFactorInvalid) as error:
+        return code_form(request, error, action="/login-link", hidden={"token": token})
     except UsherError as error:
         return page("This link does not work", paragraph(error.message), status=status_of(error))
     response = RedirectResponse("/login", 303)
@@ -142,10 +148,11 @@ async def use_link(request: Request) -> Response:
     return response
 
 
-def _use(request: Request, token: str) -> SignedIn:
+def _use(request: Request, token: str, code: str | None) -> SignedIn:
     services: Services = request.app.state.services
     admit(services, _OPENING, address_of(request))
     is_familiar = services.sign_in_links.is_of(token, read(request, _ASKED)) and known_device(request) is not None
+    check_second_factor(services, services.sign_in_links.user_of(token), code, is_familiar=is_familiar)
     user = services.sign_in_links.use(token)
     return start_page(request, user, way=Way.MAILED_LINK, is_familiar=is_familiar)
 

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import escape
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
 from api.auth import ANYBODY
-from api.browser import SignedIn, check_form, form_page, known_device, sign_in, sign_out, signed_in, start_page
+from api.browser import (
+    SignedIn,
+    check_form,
+    code_form,
+    form_page,
+    known_device,
+    sign_in,
+    sign_out,
+    signed_in,
+    start_page,
+)
 from api.errors import status_of
-from api.login_limits import admit_login
+from api.login_limits import admit_login, check_second_factor
 from api.pages import fields, page, paragraph, spelled
-from domain.errors import UsherError
+from domain.errors import NotAuthenticated, UsherError
 from domain.sign_in import Way
+from domain.sign_in_errors import SecondFactorInvalid, SecondFactorRequired
+from domain.user import User
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
 
 router = APIRouter(include_in_schema=False, dependencies=[ANYBODY])
 
+_TYPED_WITHIN = timedelta(minutes=5)
 _OURS = re.compile(r"/[a-z-]*(\?user_code=[A-Za-z0-9%-]{0,64})?")
 """Where a sign-in may lead to: a page of ours, so that no link to it leads anywhere else."""
 
@@ -42,10 +57,14 @@ def login_form(request: Request, next: str = "/login") -> Response:
 @router.post("/login")
 async def log_in(request: Request) -> Response:
     """Signs this browser in."""
-    proof, email, password, next = await fields(request, "form", "email", "password", "next")
+    names = ("form", "email", "password", "next", "code", "held")
+    proof, email, password, next, code, held = await fields(request, *names)
     try:
         check_form(request, proof)
-        signed = await run_in_threadpool(_log_in, request, email.strip()[:254], password[:1024])
+        held = held or await run_in_threadpool(_first_factor, request, spelled(email), password[:1024])
+        signed = await run_in_threadpool(_log_in, request, held, code.strip() or None)
+    except (SecondFactorRequired, SecondFactorInvalid) as error:
+        return code_form(request, error, action="/login", hidden={"held": held, "next": next})
     except UsherError as error:
         return _form(request, next, email=email, problem=error.message, status=status_of(error))
     response = RedirectResponse(next if _OURS.fullmatch(next) else "/login", 303)
@@ -73,12 +92,23 @@ def to_login(request: Request) -> Response:
     return _form(request, back if _OURS.fullmatch(back) else request.url.path)
 
 
-def _log_in(request: Request, email: str, password: str) -> SignedIn:
+def _first_factor(request: Request, email: str, password: str) -> str:
+    """A token that says that the password held, for the few minutes in which a second factor is typed."""
     services: Services = request.app.state.services
-    address = spelled(email)
-    is_familiar = admit_login(services, request, address, known_device(request))
-    user = services.logins.identify(address, password)
-    return start_page(request, user, way=Way.PASSWORD, is_familiar=is_familiar)
+    is_familiar = admit_login(services, request, email, known_device(request))
+    user = services.logins.identify(email, password)
+    claims = {"sub": str(user.id), "ver": user.credential_version, "familiar": is_familiar}
+    return services.tokens.sign("first-factor", claims, now=services.clock.now(), lifetime=_TYPED_WITHIN)
+
+
+def _log_in(request: Request, held: str, code: str | None) -> SignedIn:
+    services: Services = request.app.state.services
+    claims = services.tokens.read("first-factor", held, now=services.clock.now())
+    user = services.store.find(User, UUID(claims["sub"])) if claims else None
+    if claims is None or user is None or user.erased or user.credential_version != claims["ver"]:
+        raise NotAuthenticated("That took too long; sign in again.")
+    check_second_factor(services, user, code, is_familiar=claims["familiar"])
+    return start_page(request, user, way=Way.PASSWORD, is_familiar=claims["familiar"])
 
 
 def _form(request: Request, next: str, *, email: str = "", problem: str = "", status: int = 200) -> Response:

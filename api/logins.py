@@ -11,16 +11,17 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, Field
 
 from api.auth import ANYBODY, PERSON, Caller, device_of, let_in, opened_by, services_of
-from api.bodies import Body, Email, Password, Token
+from api.bodies import Body, Email, FactorCode, Password, Token
 from api.limits import Limit, admit
-from api.login_limits import admit_login
+from api.login_limits import admit_login, check_second_factor
+from api.step_up import recently_proven
 from domain.errors import RateLimited
 from domain.sign_in import Way
+from domain.user import User
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
     from application.logins import Credentials
-    from domain.user import User
 
 router = APIRouter(tags=["people"])
 
@@ -32,6 +33,7 @@ class LoginBody(Body):
     email: Email
     password: Password
     organization_id: UUID | None = Field(None, description="To act for; else the one that was joined first.")
+    code: FactorCode | None = Field(None, description="Of the second factor, for whoever has one.")
     device_token: Token | None = Field(None, description="Of an earlier log-in from this device, if there was one.")
 
 
@@ -70,9 +72,11 @@ class CredentialsAnswer(BaseModel):
 
 @router.post("/auth/login", dependencies=[ANYBODY])
 def log_in(body: LoginBody, request: Request, services: Services = Depends(services_of)) -> CredentialsAnswer:
-    """An access token for 15 minutes and a refresh token that is good once."""
+    """An access token for 15 minutes and a refresh token that is good once. 401 `second_factor_required` when the
+    password is right and `code` is missing."""
     is_familiar = admit_login(services, request, body.email, body.device_token)
     user = services.logins.identify(body.email, body.password)
+    check_second_factor(services, user, body.code, is_familiar=is_familiar)
     return let_person_in(request, user, body.organization_id, is_familiar=is_familiar)
 
 
@@ -116,8 +120,11 @@ def change_password(
     caller: Caller = let_in(PERSON),
     services: Services = Depends(services_of),
 ) -> CredentialsAnswer:
-    """A new password; ends every session, and answers the tokens of a new one."""
+    """A new password; ends every session, and answers the tokens of a new one. 403 `step_up_required` for whoever has a
+    second factor and last proved it more than ten minutes ago."""
     admit(services, _PASSWORD, str(caller.user_id))
+    if services.store.fetch(User, caller.user_id).has_second_factor:
+        recently_proven(caller, services)
     user = services.users.change_password(caller.user_id, current=body.current_password, new=body.new_password)
     return let_person_in(request, user, caller.organization_id, is_familiar=True)
 

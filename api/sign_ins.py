@@ -10,11 +10,12 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from api.auth import PERSON, Caller, address_of, let_in, opened_by, services_of
-from api.bodies import Body, Email, Moment, Password, Token
+from api.bodies import Body, Email, FactorCode, Moment, Password, Token
 from api.limits import Limit, admit
+from api.login_limits import check_second_factor
 from api.step_up import recently_proven
 from api.users import profile_of
-from domain.errors import NotAuthenticated
+from domain.errors import InvalidRequest, NotAuthenticated
 from domain.sign_in import Way
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class SignInListing(BaseModel):
 
 
 class StepUpBody(Body):
-    password: Password
+    """One of them: the code for whoever has a second factor, the password for everybody else."""
+
+    password: Password | None = None
+    code: FactorCode | None = None
 
 
 class StepUpAnswer(BaseModel):
@@ -92,7 +96,13 @@ def step_up(
 ) -> StepUpAnswer:
     """Proves again who it is: an access token that is good for what asks for it, for ten minutes."""
     admit(services, _PROVE, str(caller.user_id))
-    services.users.check_password(_id(caller), body.password)
+    user = profile_of(services, caller).user
+    if user.has_second_factor:
+        check_second_factor(services, user, body.code, is_familiar=True)
+    elif body.password is None:
+        raise InvalidRequest.field("password", "is needed")
+    else:
+        services.users.check_password(user.id, body.password)
     proven = services.logins.prove(caller.session_id) if caller.session_id else None
     if proven is None:
         raise NotAuthenticated("This sign-in has ended; log in again.")

@@ -11,7 +11,7 @@ from application.attribution import attribution
 from domain import device_code
 from domain.device_code import DeviceRequest
 from domain.errors import NotFound, Unavailable
-from domain.sign_in import Device, Way
+from domain.sign_in import Device, LoginSession, Way
 from domain.sign_in_errors import AccessDenied, AuthorizationPending, ExpiredToken, SlowDown
 from domain.user import User
 
@@ -68,13 +68,12 @@ class DeviceLogins:
             raise NotFound("No program waits with this code; look at it again, or begin again there.")
         return found
 
-    def approve(self, user_code: str, user: User, organization_id: UUID | None) -> DeviceRequest:
-        """The program may act for the person in this organization. Raises as `pending`, and `NotFound` when the person
-        is no member there."""
-        user.require_verified()
-        request, organization_id = self.pending(user_code), self._logins.organization_of(user.id, organization_id)
-        version, now = user.credential_version, self._clock.now()
-        if not self._requests.approve(request.request_id, user.id, organization_id, version, now):
+    def approve(self, user_code: str, by: LoginSession, organization_id: UUID | None) -> DeviceRequest:
+        """The program may act for the person of the session in this organization. Raises as `pending`, and `NotFound`
+        when the person is no member there."""
+        self._store.fetch(User, by.user_id).require_verified()
+        request, organization_id = self.pending(user_code), self._logins.organization_of(by.user_id, organization_id)
+        if not self._requests.approve(request.request_id, by, organization_id, self._clock.now()):
             raise NotFound("This was decided a moment ago.")
         return request
 
@@ -103,14 +102,17 @@ class DeviceLogins:
         return self._tokens_for(request, request.user_id, device)
 
     def _tokens_for(self, request: DeviceRequest, user_id: UUID, device: Device) -> Credentials:
-        """The approval dies with the password under which it was given, and with the membership."""
+        """The approval dies with the password under which it was given, and with the membership. What the person proved
+        in the browser, the program has not proven anew."""
         user = self._store.fetch(User, user_id)
         attribution().actor = f"user:{user_id}"
         if user.erased or user.credential_version != request.credential_version:
             raise AccessDenied()
         named = Device(request.client, device.network)
         try:
-            return self._logins.start(user, request.organization_id, way=Way.DEVICE_CODE, device=named)
+            return self._logins.start(
+                user, request.organization_id, way=Way.DEVICE_CODE, device=named, proven_at=request.proven_at
+            )
         except NotFound:
             raise AccessDenied() from None
 
@@ -128,6 +130,7 @@ class DeviceLogins:
             user_id=None,
             organization_id=None,
             credential_version=None,
+            proven_at=None,
         )
 
     def _digest(self, kind: str, code: str) -> bytes:

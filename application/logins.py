@@ -91,11 +91,14 @@ class Logins:
         way: Way = Way.PASSWORD,
         device: Device = NOWHERE,
         is_familiar: bool = False,
+        proven_at: datetime | None = None,
     ) -> Credentials:
         """A new session, for somebody whose right to it is proven; for the organization that was joined first unless
-        one is named. `NotFound` when the person is no member there."""
+        one is named. `NotFound` when the person is no member there. `proven_at`: when it was proven, if not now."""
         joined = self.organization_of(user.id, organization_id)
-        session = self.open_session(user, joined, way=way, device=device, is_familiar=is_familiar, lifetime=REFRESH_FOR)
+        session = self.open_session(
+            user, joined, way=way, device=device, is_familiar=is_familiar, lifetime=REFRESH_FOR, proven_at=proven_at
+        )
         return self._credentials(session)
 
     def open_session(
@@ -107,6 +110,7 @@ class Logins:
         device: Device,
         is_familiar: bool,
         lifetime: timedelta,
+        proven_at: datetime | None = None,
     ) -> LoginSession:
         """As `start`, without tokens. A device that is new to the person is told by mail, unless it is known to be
         familiar, or is the first."""
@@ -122,7 +126,7 @@ class Logins:
             network=device.network,
             started_at=now,
             used_at=now,
-            proven_at=now,
+            proven_at=proven_at or now,
             expires_at=now + lifetime,
         )
         self._store_session(session, device, is_familiar)

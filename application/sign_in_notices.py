@@ -21,6 +21,10 @@ SIGN_IN_EVENTS = (
     User.NewDeviceSignedIn,
     User.EmailChangeRequested,
     User.EmailChanged,
+    User.SecondFactorAdded,
+    User.SecondFactorRemoved,
+    User.RecoveryCodesRenewed,
+    User.RecoveryCodeUsed,
 )
 
 
@@ -42,7 +46,14 @@ class SignInNotices:
             return self._to(id, kind, event, self._new_device(event))
         if isinstance(event, User.EmailChangeRequested):
             return self._changing(id, kind, event)
-        return self._changed(id, kind, event)
+        if isinstance(event, User.EmailChanged):
+            return self._changed(id, kind, event)
+        return self._to(id, kind, event, self._second_factor(event))
+
+    def _second_factor(self, event: Any) -> dict[str, Any]:
+        """The reason is the name of the fact."""
+        reason = str(event.topic()).removeprefix("user.")
+        return {"reason": reason, "changed_at": event.timestamp, "link": self._users.forgot_password_url()}
 
     def _new_device(self, event: User.NewDeviceSignedIn) -> dict[str, Any]:
         """What is known of the device, as long as its session is there."""

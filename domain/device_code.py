@@ -28,6 +28,7 @@ class DeviceRequest(NamedTuple):
     user_id: UUID | None
     organization_id: UUID | None
     credential_version: int | None
+    proven_at: datetime | None
 
 
 def user_code(randomness: bytes) -> str:

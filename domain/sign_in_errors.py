@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors import NotAllowed, UsherError
+from domain.errors import NotAllowed, NotAuthenticated, UsherError
 
 
 class AuthorizationPending(UsherError):
@@ -31,3 +31,13 @@ class ExpiredToken(UsherError):
 class StepUpRequired(NotAllowed):
     code = "step_up_required"
     sentence = "Prove again who you are (POST /auth/step-up), then do it with the access token that you are given."
+
+
+class SecondFactorRequired(NotAuthenticated):
+    code = "second_factor_required"
+    sentence = "Send the code of the authenticator app as well, or a recovery code."
+
+
+class SecondFactorInvalid(NotAuthenticated):
+    code = "second_factor_invalid"
+    sentence = "This code is not right, or was used before; wait for the next one."

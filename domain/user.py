@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
-from domain.errors import EmailNotVerified, NotFound, SignatureInvalid
+from domain.errors import Conflict, EmailNotVerified, NotFound, SignatureInvalid
 
 
 class PasswordProof(StrEnum):
@@ -46,6 +46,7 @@ class User(Aggregate):
         erased: bool
         sign_in_links: tuple[UUID, ...]
         email_change: UUID | None
+        has_second_factor: bool
 
     @classmethod
     def register(cls, *, id: UUID, organization_id: UUID | None, now: datetime) -> User:
@@ -113,6 +114,26 @@ class User(Aggregate):
         self.record(self.EmailChanged, now=now, change=change)
         self.verify_email(now=now)
 
+    def add_second_factor(self, *, now: datetime) -> None:
+        self._refuse_erased()
+        if self.has_second_factor:
+            raise Conflict("There is a second factor already.")
+        self.record(self.SecondFactorAdded, now=now)
+
+    def remove_second_factor(self, *, now: datetime) -> None:
+        self._refuse_erased()
+        if self.has_second_factor:
+            self.record(self.SecondFactorRemoved, now=now)
+
+    def renew_recovery_codes(self, *, now: datetime) -> None:
+        self._require_second_factor()
+        self.record(self.RecoveryCodesRenewed, now=now)
+
+    def use_recovery_code(self, *, left: int, now: datetime) -> None:
+        """One of the codes for the day when the phone is gone; so many are left."""
+        self._require_second_factor()
+        self.record(self.RecoveryCodeUsed, now=now, left=left)
+
     def end_reused_session(self, *, session: UUID, now: datetime) -> None:
         """A refresh token came a second time: one of the two holders stole it, so neither keeps the session."""
         if not self.erased:
@@ -131,6 +152,11 @@ class User(Aggregate):
     def _change_password(self, proof: PasswordProof, now: datetime) -> None:
         self.record(self.PasswordChanged, now=now, credential_version=self.credential_version + 1, proof=proof)
 
+    def _require_second_factor(self) -> None:
+        self._refuse_erased()
+        if not self.has_second_factor:
+            raise Conflict("There is no second factor.")
+
     def _refuse_erased(self) -> None:
         if self.erased:
             raise NotFound.of("user", self.id)
@@ -146,6 +172,7 @@ class User(Aggregate):
             user.erased = False
             user.sign_in_links = ()
             user.email_change = None
+            user.has_second_factor = False
 
     class EmailVerified(Aggregate.Event):
         TOPIC = "user.email_verified"
@@ -199,6 +226,25 @@ class User(Aggregate):
 
         def apply(self, user: User) -> None:
             user.email_change = None
+
+    class SecondFactorAdded(Aggregate.Event):
+        TOPIC = "user.second_factor_added"
+
+        def apply(self, user: User) -> None:
+            user.has_second_factor = True
+
+    class SecondFactorRemoved(Aggregate.Event):
+        TOPIC = "user.second_factor_removed"
+
+        def apply(self, user: User) -> None:
+            user.has_second_factor = False
+
+    class RecoveryCodesRenewed(Aggregate.Event):
+        TOPIC = "user.recovery_codes_renewed"
+
+    class RecoveryCodeUsed(Aggregate.Event):
+        TOPIC = "user.recovery_code_used"
+        left: int
 
     class RefreshTokenReused(Aggregate.Event):
         TOPIC = "user.refresh_token_reused"

@@ -25,7 +25,8 @@ create table device_requests (
     polled_at          timestamptz,
     user_id            uuid,                    -- who approved, for which organization, under which password
     organization_id    uuid,
-    credential_version integer
+    credential_version integer,
+    proven_at          timestamptz              -- when that person last proved who it is
 );
 create index device_requests_by_expiry on device_requests (expires_at);
 create index device_requests_by_user on device_requests (user_id) where user_id is not null;
