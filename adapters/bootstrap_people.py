@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from adapters.infrastructure import Infrastructure
+from adapters.login_providers import providers_of
 from application.api_keys import ApiKeys
 from application.device_logins import DeviceLogins
 from application.email_addresses import EmailAddresses
@@ -19,6 +20,7 @@ from application.member_notices import MemberNotices
 from application.members import Members
 from application.organizations import Organizations
 from application.page_logins import PageLogins
+from application.provider_logins import ProviderLogins
 from application.second_factors import SecondFactors
 from application.sign_in_links import SignInLinks
 from application.sign_in_notices import SignInNotices
@@ -89,6 +91,20 @@ class PeopleServices(Infrastructure):
     @cached_property
     def second_factors(self) -> SecondFactors:
         return SecondFactors(self.store, self.second_factor_secrets, self.clock)
+
+    @cached_property
+    def provider_logins(self) -> ProviderLogins:
+        return ProviderLogins(
+            self.store,
+            self.personal_data,
+            self.passwords,
+            self.memberships,
+            self.linked_identities,
+            providers_of(self.settings),
+            self.tokens,
+            self.clock,
+            public_url=self.settings.public_url,
+        )
 
     @cached_property
     def sign_in_links(self) -> SignInLinks:
@@ -165,6 +181,7 @@ class PeopleServices(Infrastructure):
                 self.mailer.erasing,
                 lambda user_id, _: [each.erasing(user_id) for each in self._of_sign_ins],
                 lambda user_id, _: self.second_factor_secrets.removing(user_id),
+                lambda user_id, _: self.linked_identities.erasing(user_id),
                 lambda _, deserted: [each.erase(id) for id in deserted for each in of_deserted],
             ],
         )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -19,6 +20,15 @@ class SettingsInvalid(Exception):
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(problems))
+
+
+class Setting(NamedTuple):
+    """One line of the documentation that `usher doctor` prints; `name` is without the prefix."""
+
+    name: str
+    meaning: str
+    default: str
+    example: str
 
 
 class Environment:
@@ -39,6 +49,13 @@ class Environment:
 
     def text(self, name: str, default: str) -> str:
         return self.given.get(name, default)
+
+    def pair(self, name: str) -> str | None:
+        """Two words with a colon between them."""
+        value = self.get(name)
+        if value is not None and not all(value.partition(":")):
+            self.refuse(name, "is not an id and a secret with a colon between them")
+        return value
 
     def refuse(self, name: str, what_to_do: str) -> None:
         self.problems.append(f"{PREFIX}{name} {what_to_do}")

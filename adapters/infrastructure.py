@@ -17,6 +17,7 @@ from adapters.group_commit import GroupCommit
 from adapters.invoice_papers import InvoicePapers
 from adapters.key_index import KeyIndex
 from adapters.license_index import LicenseIndex
+from adapters.linked_identities import LinkedIdentities
 from adapters.login_sessions import LoginSessions
 from adapters.machine_names import MachineNames
 from adapters.mailer import Mailer
@@ -114,6 +115,10 @@ class Infrastructure:
     @cached_property
     def second_factor_secrets(self) -> SecondFactorSecrets:
         return SecondFactorSecrets(self.unwalled, self.secrets, self.tokens)
+
+    @cached_property
+    def linked_identities(self) -> LinkedIdentities:
+        return LinkedIdentities(self.unwalled)
 
     @cached_property
     def email_changes(self) -> EmailChanges:

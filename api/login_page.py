@@ -51,6 +51,8 @@ def login_form(request: Request, next: str = "/login") -> Response:
     services: Services = request.app.state.services
     person = services.users.profile(session.user_id).person
     shown = paragraph(f"You are signed in as {person.email}.")
+    if services.provider_logins.offered():
+        shown += '<p><a href="/login/linked">Linked accounts</a></p>'
     return form_page(request, "You are signed in", shown, action="/logout", form="<button>Sign out</button>")
 
 
@@ -93,11 +95,16 @@ def to_login(request: Request) -> Response:
 
 
 def _first_factor(request: Request, email: str, password: str) -> str:
-    """A token that says that the password held, for the few minutes in which a second factor is typed."""
+    """Proves the password."""
     services: Services = request.app.state.services
     is_familiar = admit_login(services, request, email, known_device(request))
     user = services.logins.identify(email, password)
-    claims = {"sub": str(user.id), "ver": user.credential_version, "familiar": is_familiar}
+    return first_factor_of(services, user, Way.PASSWORD, is_familiar=is_familiar)
+
+
+def first_factor_of(services: Services, user: User, way: Way, *, is_familiar: bool) -> str:
+    """A token that says that a first factor held, for the few minutes in which the second is typed."""
+    claims = {"sub": str(user.id), "ver": user.credential_version, "way": way, "familiar": is_familiar}
     return services.tokens.sign("first-factor", claims, now=services.clock.now(), lifetime=_TYPED_WITHIN)
 
 
@@ -108,14 +115,14 @@ def _log_in(request: Request, held: str, code: str | None) -> SignedIn:
     if claims is None or user is None or user.erased or user.credential_version != claims["ver"]:
         raise NotAuthenticated("That took too long; sign in again.")
     check_second_factor(services, user, code, is_familiar=claims["familiar"])
-    return start_page(request, user, way=Way.PASSWORD, is_familiar=claims["familiar"])
+    return start_page(request, user, way=Way(claims["way"]), is_familiar=claims["familiar"])
 
 
 def _form(request: Request, next: str, *, email: str = "", problem: str = "", status: int = 200) -> Response:
     return form_page(
         request,
         "Sign in",
-        paragraph(problem, kind="problem") if problem else "",
+        (paragraph(problem, kind="problem") if problem else "") + _others(request),
         action="/login",
         form=f'<input type="hidden" name="next" value="{escape(next[:200])}">'
         '<label for="email">E-mail address</label>'
@@ -127,3 +134,10 @@ def _form(request: Request, next: str, *, email: str = "", problem: str = "", st
         '<a href="/forgot-password">Forgot your password?</a></p>',
         status=status,
     )
+
+
+def _others(request: Request) -> str:
+    services: Services = request.app.state.services
+    offered = services.provider_logins.offered().items()
+    links = " · ".join(f'<a href="/login/with/{name}">Sign in by {escape(title)}</a>' for name, title in offered)
+    return f"<p>{links}</p>" if links else ""

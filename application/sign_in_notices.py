@@ -25,6 +25,8 @@ SIGN_IN_EVENTS = (
     User.SecondFactorRemoved,
     User.RecoveryCodesRenewed,
     User.RecoveryCodeUsed,
+    User.IdentityLinked,
+    User.IdentityUnlinked,
 )
 
 
@@ -48,9 +50,9 @@ class SignInNotices:
             return self._changing(id, kind, event)
         if isinstance(event, User.EmailChanged):
             return self._changed(id, kind, event)
-        return self._to(id, kind, event, self._second_factor(event))
+        return self._to(id, kind, event, self._ways(event))
 
-    def _second_factor(self, event: Any) -> dict[str, Any]:
+    def _ways(self, event: Any) -> dict[str, Any]:
         """The reason is the name of the fact."""
         reason = str(event.topic()).removeprefix("user.")
         return {"reason": reason, "changed_at": event.timestamp, "link": self._users.forgot_password_url()}

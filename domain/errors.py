@@ -20,7 +20,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   ├── ActivationsExhausted    too many machines were bound lately; retry_after says when the next may be
     │   └── ConcurrentChange        somebody else changed it first, several times
     ├── NotAuthenticated            no credential, or one that does not hold
-    │   ├── SecondFactorRequired, SecondFactorInvalid   see sign_in_errors.py
+    │   ├── SecondFactorRequired, SecondFactorInvalid, ProviderRefused   see sign_in_errors.py
     │   ├── LicenseKeyInvalid
     │   ├── LeaseInvalid
     │   └── TicketInvalid

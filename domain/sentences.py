@@ -69,6 +69,8 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     User.RecoveryCodeUsed: lambda e: (
         f"The person used a recovery code in place of the second factor; {e.left} are left"
     ),
+    User.IdentityLinked: lambda e: f"The person linked an account of {e.provider} to sign in by",
+    User.IdentityUnlinked: lambda e: f"The person unlinked the account of {e.provider}",
     User.RefreshTokenReused: lambda e: (
         f"A refresh token came twice, so log-in session {say.short(e.session)} was ended"
     ),

@@ -52,6 +52,35 @@ class LoginSession(NamedTuple):
     expires_at: datetime
 
 
+class Identity(NamedTuple):
+    """Who somebody is at another provider: `subject` for ever, the rest as it is now. The address counts only when the
+    provider says that it has proven it."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    email_verified: bool
+    name: str | None
+
+
+class Attempt(NamedTuple):
+    """One way to the provider and back, all derived from the state. `state` and `nonce` are sent, `verifier` proves at
+    the end that it is the same who asks, `browser` is kept by the browser: to derive them takes the server's secret."""
+
+    state: str
+    nonce: str
+    verifier: str
+    redirect_uri: str
+    browser: str
+
+
+class ProviderFlow(NamedTuple):
+    """What was begun: to link for `user_id`, or to sign in."""
+
+    provider: str
+    user_id: UUID | None
+
+
 _BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 _SYSTEMS = (
     ("Windows", "Windows"),

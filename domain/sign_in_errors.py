@@ -41,3 +41,8 @@ class SecondFactorRequired(NotAuthenticated):
 class SecondFactorInvalid(NotAuthenticated):
     code = "second_factor_invalid"
     sentence = "This code is not right, or was used before; wait for the next one."
+
+
+class ProviderRefused(NotAuthenticated):
+    code = "provider_refused"
+    sentence = "The provider did not say who you are; begin again."

@@ -134,6 +134,15 @@ class User(Aggregate):
         self._require_second_factor()
         self.record(self.RecoveryCodeUsed, now=now, left=left)
 
+    def link_identity(self, *, provider: str, now: datetime) -> None:
+        """From now on the person can sign in by it. Which account there it is stays outside of the log."""
+        self._refuse_erased()
+        self.record(self.IdentityLinked, now=now, provider=provider)
+
+    def unlink_identity(self, *, provider: str, now: datetime) -> None:
+        self._refuse_erased()
+        self.record(self.IdentityUnlinked, now=now, provider=provider)
+
     def end_reused_session(self, *, session: UUID, now: datetime) -> None:
         """A refresh token came a second time: one of the two holders stole it, so neither keeps the session."""
         if not self.erased:
@@ -245,6 +254,14 @@ class User(Aggregate):
     class RecoveryCodeUsed(Aggregate.Event):
         TOPIC = "user.recovery_code_used"
         left: int
+
+    class IdentityLinked(Aggregate.Event):
+        TOPIC = "user.identity_linked"
+        provider: str
+
+    class IdentityUnlinked(Aggregate.Event):
+        TOPIC = "user.identity_unlinked"
+        provider: str
 
     class RefreshTokenReused(Aggregate.Event):
         TOPIC = "user.refresh_token_reused"

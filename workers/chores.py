@@ -80,6 +80,7 @@ def chores(services: Services) -> list[Chore]:
         services.device_requests.purge(services.clock.now())
         services.familiar_devices.purge(services.clock.now())
         services.email_changes.purge(services.clock.now())
+        services.linked_identities.purge(services.clock.now())
         services.second_factor_secrets.purge(services.clock.now() - timedelta(days=1))
         services.stored_answers.purge(services.clock.now())
         services.sent_invitations.purge(services.clock.now())

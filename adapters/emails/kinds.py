@@ -20,7 +20,7 @@ class MailKind(StrEnum):
     CONFIRM_NEW_EMAIL = "confirm_new_email"
     EMAIL_CHANGING = "email_changing"
     EMAIL_CHANGED = "email_changed"
-    SECOND_FACTOR_CHANGED = "second_factor_changed"
+    SIGN_IN_CHANGED = "sign_in_changed"
     INVITATION = "invitation"
     MEMBER_ROLE_CHANGED = "member_role_changed"
     MEMBER_REMOVED = "member_removed"
@@ -115,7 +115,7 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
             {"asked_at": "datetime: when", "link": "http(s) address where a new password is asked for"}
         ),
         MailKind.EMAIL_CHANGED: Context({"changed_at": "datetime: when it was changed"}),
-        MailKind.SECOND_FACTOR_CHANGED: Context(
+        MailKind.SIGN_IN_CHANGED: Context(
             {
                 "reason": "text: the name of a fact of domain/user.py, e.g. second_factor_added",
                 "changed_at": "datetime: when",

@@ -21,6 +21,7 @@ class Browser:
         self._client = client
         self._user_agent = user_agent
         self.cookies: dict[str, str] = {}
+        self.follows = True
         self.page: httpx.Response | None = None
 
     @property
@@ -54,4 +55,4 @@ class Browser:
                 if morsel["max-age"] == "0":
                     del self.cookies[name]
         self.page = answer
-        return self.open(answer.headers["location"]) if answer.status_code == 303 else answer
+        return self.open(answer.headers["location"]) if self.follows and answer.status_code == 303 else answer

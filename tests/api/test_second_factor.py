@@ -19,7 +19,7 @@ from tests.api.test_login_links import asked
 
 PASSWORD = "a long and windy road"
 ANN = "ann@example.test"
-SUBJECT = "The second factor of your account"
+SUBJECT = "How you sign in was changed"
 
 
 class App:
