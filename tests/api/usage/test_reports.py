@@ -98,6 +98,7 @@ def test_use_is_shared_out_the_largest_first(api, acme, noon):
         "calls": (12, 3),
         "gigabytes": (0.125, 1),
     }
+    assert [each["meter"] for each in shown(acme.client, by="meter", meter="gigabytes")["data"]] == ["gigabytes"]
     for only, quantity in (("subject:ann", 10), ("solution:s2", 2), (f"key:{key_id}", 9), ("solution:s9", 0)):
         chart = shown(acme.client, only=only)
         assert chart["total"] == sum(step["quantity"] for step in chart["data"]) == quantity
@@ -155,6 +156,8 @@ def test_the_vendor_sees_who_uses_most(api, noon):
         ({"meter": "calls", "from": "soon"}, "from"),
         ({"meter": "calls", "time_zone": "Mars/Olympus"}, "time_zone"),
         ({"meter": "calls", "only": "ann"}, "only"),
+        ({"meter": "calls", "by": "subject", "only": "solution:s1"}, "only"),
+        ({"by": "meter", "only": "solution:s1"}, "only"),
         ({"meter": "stored", "by": "solution"}, "by"),
         ({"meter": "stored", "only": "solution:s1"}, "only"),
         ({"meter": "calls", "colour": "red"}, "colour"),
