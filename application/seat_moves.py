@@ -174,7 +174,7 @@ class SeatMoves:
         ended = await self._event_at(claims, claims.ver + 3) if is_same else None
         return after if isinstance(after, Seat.SessionOpened) and is_same and ended is None else None
 
-    async def _event_at(self, claims: LeaseClaims, version: int) -> Seat.Event | None:
+    async def _event_at(self, claims: LeaseClaims, version: int) -> Seat.SessionOpened | Seat.SessionClosed | None:
         return await asyncio.to_thread(self._seat_log.event_at, claims.lic, claims.seat, version)
 
     async def _require_without_seat(self, claims: LeaseClaims, machine: str, holder: str) -> None:
