@@ -10,7 +10,6 @@ from adapters.event_codec import EventCodec
 from adapters.migrate import migrate
 from projections.all import read_models
 from projections.follower import Followers, connect
-from projections.log import EVENTS
 from projections.positions import prepare, status
 from projections.read_model import ReadModel
 from projections.seats import Seats
@@ -21,7 +20,7 @@ from scripts.benchmarks.synthetic_log import write
 
 def follower(installation: Installation, effort: Effort) -> Iterator[Figure]:
     """Read models that catch up with a log of mostly seat events, all of them together, and one alone."""
-    for name, models, goal in (("follower", of_events(), 10_000), ("follower-seats-alone", [Seats()], None)):
+    for name, models, goal in (("follower", read_models(), 10_000), ("follower-seats-alone", [Seats()], None)):
         database_url = _filled(installation, f"{name.replace('-', '_')}", effort.followed)
         took = catch_up(database_url, models)
         details = {"events": effort.followed, "read_models": len(models), "seconds": round(took, 2)}
@@ -31,7 +30,7 @@ def follower(installation: Installation, effort: Effort) -> Iterator[Figure]:
 def verify(installation: Installation, effort: Effort) -> Iterator[Figure]:
     """The verification of a whole log: decoded, folded, every read model built again beside the live one."""
     database_url = _filled(installation, "verified", effort.verified)
-    caught_up = catch_up(database_url, of_events())
+    caught_up = catch_up(database_url, read_models())
     services = build(installation.settings.with_servers(database_url=database_url))
     try:
         began = time.perf_counter()
@@ -60,11 +59,6 @@ def catch_up(database_url: str, models: Sequence[ReadModel]) -> float:
     if behind:
         raise RuntimeError(f"followers that did not reach the end: {behind}")
     return took
-
-
-def of_events() -> list[ReadModel]:
-    """The read models that follow the log of events."""
-    return [model for model in read_models() if model.log == EVENTS]
 
 
 def _filled(installation: Installation, name: str, events: int) -> str:

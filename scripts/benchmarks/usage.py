@@ -58,7 +58,7 @@ def usage(installation: Installation, effort: Effort) -> Iterator[Figure]:
         _look_at_each_once(servers[0], stock)
         ours, bare = (_checks(server, stock, effort) for server in servers)
         yield compare("usage-check", 0.5, ours, bare, servers, effort)
-        yield _paced_checks(servers[0], stock, effort)
+        yield _paced_checks(servers, stock, effort)
     yield from _charts(installation, stock, effort)
 
 
@@ -152,14 +152,20 @@ def _checks(server: Server, stock: Stock, effort: Effort) -> Load:
     return Load(server.address, [_asking(_check_requests(stock, first)) for first in range(effort.connections)])
 
 
-def _paced_checks(server: Server, stock: Stock, effort: Effort) -> Figure:
+def _paced_checks(servers: tuple[Server, Server], stock: Stock, effort: Effort) -> Figure:
     """Each counts from when its turn was."""
     seconds = effort.rounds * effort.seconds
-    paced = PacedLoad([server.address], _check_requests(stock), _require_allowed, effort.connections)
-    slice = uvloop.run(paced.run(_CHECKS_A_SECOND, seconds))
-    details = {"per_second": round(slice.rate), "p50_ms": round(slice.milliseconds(0.5), 2)}
-    p99 = slice.milliseconds(0.99)
-    return Figure("usage-check-p99", p99, "ms", _CHECKS_A_SECOND, 10, at_most=True, details=details)
+    ours, bare = (
+        uvloop.run(
+            PacedLoad([each.address], _check_requests(stock), _require_allowed, effort.connections).run(
+                _CHECKS_A_SECOND, seconds
+            )
+        )
+        for each in servers
+    )
+    details = {"per_second": round(ours.rate), "p50_ms": round(ours.milliseconds(0.5), 2)}
+    p99, of_bare = ours.milliseconds(0.99), round(bare.milliseconds(0.99), 1)
+    return Figure("usage-check-p99", p99, "ms", of_bare, 10, at_most=True, details=details)
 
 
 def _require_allowed(raw: bytes) -> None:

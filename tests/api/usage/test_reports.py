@@ -128,6 +128,19 @@ def test_peaks_people_and_levels_are_no_sums(api, acme, noon):
     assert [(each["value"], each["quantity"]) for each in levels] == [("a", 30), ("b", 20)]
 
 
+def test_a_level_that_was_there_before_the_chart_begins_goes_up_and_down(api, acme, noon):
+    hour = timedelta(hours=1)
+    for after, who, quantity in ((0, "a", 10), (2, "a", 4), (2, "b", 7), (3, "b", 0)):
+        tell(acme, at(noon + after * hour, meter="stored", quantity=quantity, subject=who))
+    api.world.follow()
+    for zone in ("UTC", "Asia/Kathmandu"):
+        span = {"by": "hour", "from_": noon + hour, "to": noon + 4 * hour, "time_zone": zone}
+        steps = shown(acme.client, meter="stored", **span)["data"]
+        assert [(step["quantity"], step["records"]) for step in steps][:3] == [(10, 1), (11, 2), (4, 2)]
+        only_b = shown(acme.client, meter="stored", only="subject:b", **span)["data"]
+        assert [step["quantity"] for step in only_b][:3] == [0, 7, 0]
+
+
 def test_the_vendor_sees_who_uses_most(api, noon):
     api.sell({"code": "shared", "name": "Shared", "aggregation": "sum"}, pro=months(9))
     one, other = api.customer("pro"), api.customer("pro")
