@@ -82,7 +82,9 @@ def _request(request: Request, session: LoginSession, code: str) -> Response:
     return form_page(
         request,
         "Sign a program in?",
-        paragraph("A program asks to act in your name. Approve only if you have just started it yourself, and it shows")
+        paragraph(
+            "A program asks to act in your name. Approve only if you have just started it yourself, and it shows:"
+        )
         + f'<p class="code">{letters}</p>'
         + _facts(services, session, found)
         + paragraph("If somebody sent you this code or link, deny it: they would be in your account.", kind="problem"),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False, dependencies=[ANYBODY])
 
 _STYLE = """
+:root { color-scheme: light dark; }
 body { font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 10vh auto; padding: 0 1rem; color: #1c1e26; }
 h1 { font-size: 1.5rem; }
 label { display: block; margin: 1rem 0 .25rem; }
