@@ -24,6 +24,7 @@ from application.provider_logins import ProviderLogins
 from application.second_factors import SecondFactors
 from application.sign_in_links import SignInLinks
 from application.sign_in_notices import SignInNotices
+from application.sign_in_rules import SignInRules
 from application.users import Users
 from application.work import Works
 from projections.subscriptions import running
@@ -80,6 +81,7 @@ class PeopleServices(Infrastructure):
             self.memberships,
             self.login_sessions,
             self.familiar_devices,
+            self.sign_in_policies,
             self.tokens,
             self.clock,
         )
@@ -105,6 +107,10 @@ class PeopleServices(Infrastructure):
             self.clock,
             public_url=self.settings.public_url,
         )
+
+    @cached_property
+    def sign_in_rules(self) -> SignInRules:
+        return SignInRules(self.works, self.sign_in_policies)
 
     @cached_property
     def sign_in_links(self) -> SignInLinks:

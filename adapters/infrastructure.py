@@ -42,6 +42,7 @@ from adapters.secrets import Secrets
 from adapters.sent_invitations import SentInvitations
 from adapters.session_callers import SessionCallers
 from adapters.settings import Settings
+from adapters.sign_in_policies import SignInPolicies
 from adapters.signing import SigningKeys
 from adapters.stored_answers import StoredAnswers
 from adapters.subject_digests import SubjectNames
@@ -119,6 +120,10 @@ class Infrastructure:
     @cached_property
     def linked_identities(self) -> LinkedIdentities:
         return LinkedIdentities(self.unwalled)
+
+    @cached_property
+    def sign_in_policies(self) -> SignInPolicies:
+        return SignInPolicies(self.unwalled)
 
     @cached_property
     def email_changes(self) -> EmailChanges:

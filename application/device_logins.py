@@ -12,7 +12,7 @@ from domain import device_code
 from domain.device_code import DeviceRequest
 from domain.errors import NotFound, Unavailable
 from domain.sign_in import Device, LoginSession, Way
-from domain.sign_in_errors import AccessDenied, AuthorizationPending, ExpiredToken, SlowDown
+from domain.sign_in_errors import AccessDenied, AuthorizationPending, ExpiredToken, SecondFactorDemanded, SlowDown
 from domain.user import User
 
 if TYPE_CHECKING:
@@ -71,8 +71,9 @@ class DeviceLogins:
     def approve(self, user_code: str, by: LoginSession, organization_id: UUID | None) -> DeviceRequest:
         """The program may act for the person of the session in this organization. Raises as `pending`, and `NotFound`
         when the person is no member there."""
-        self._store.fetch(User, by.user_id).require_verified()
-        request, organization_id = self.pending(user_code), self._logins.organization_of(by.user_id, organization_id)
+        user = self._store.fetch(User, by.user_id)
+        user.require_verified()
+        request, organization_id = self.pending(user_code), self._logins.organization_of(user, organization_id)
         if not self._requests.approve(request.request_id, by, organization_id, self._clock.now()):
             raise NotFound("This was decided a moment ago.")
         return request
@@ -113,7 +114,7 @@ class DeviceLogins:
             return self._logins.start(
                 user, request.organization_id, way=Way.DEVICE_CODE, device=named, proven_at=request.proven_at
             )
-        except NotFound:
+        except (NotFound, SecondFactorDemanded):
             raise AccessDenied() from None
 
     def _request(self, client: str, device: Device) -> DeviceRequest:

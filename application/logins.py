@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from domain.errors import NotAuthenticated, NotFound
 from domain.sign_in import Device, LoginSession, Way
+from domain.sign_in_errors import SecondFactorDemanded
 from domain.user import User
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from adapters.memberships import Memberships
     from adapters.passwords import Passwords
     from adapters.personal_data import PersonalData
+    from adapters.sign_in_policies import SignInPolicies
     from adapters.tokens import Tokens
     from application.store import Store
 
@@ -59,6 +62,7 @@ class Logins:
         memberships: Memberships,
         sessions: LoginSessions,
         familiar: FamiliarDevices,
+        policies: SignInPolicies,
         tokens: Tokens,
         clock: Clock,
     ) -> None:
@@ -68,6 +72,7 @@ class Logins:
         self._memberships = memberships
         self._sessions = sessions
         self._familiar = familiar
+        self._policies = policies
         self._tokens = tokens
         self._clock = clock
 
@@ -95,7 +100,7 @@ class Logins:
     ) -> Credentials:
         """A new session, for somebody whose right to it is proven; for the organization that was joined first unless
         one is named. `NotFound` when the person is no member there. `proven_at`: when it was proven, if not now."""
-        joined = self.organization_of(user.id, organization_id)
+        joined = self.organization_of(user, organization_id)
         session = self.open_session(
             user, joined, way=way, device=device, is_familiar=is_familiar, lifetime=REFRESH_FOR, proven_at=proven_at
         )
@@ -159,7 +164,7 @@ class Logins:
         session_id, generation = self._read(refresh_token)
         session = self._sessions.find(session_id)
         if session is not None and generation == session.generation:
-            self.organization_of(session.user_id, organization_id)
+            self.organization_of(self._store.fetch(User, session.user_id), organization_id)
         return self._next(session_id, generation, organization_id)
 
     def prove(self, session_id: UUID) -> Credentials | None:
@@ -212,16 +217,28 @@ class Logins:
         if user.erased or user.credential_version != session.credential_version:
             return False
         organization_id = session.organization_id
-        return organization_id is None or self._memberships.role_of(organization_id, user.id) is not None
+        if organization_id is None:
+            return True
+        if self._memberships.role_of(organization_id, user.id) is None:
+            return False
+        return not self._closed_to(user, [organization_id])
 
-    def organization_of(self, user_id: UUID, wanted: UUID | None) -> UUID | None:
-        """Which one a session is for: the wanted one, if the person is a member (else `NotFound`), or the first."""
-        joined = [each.organization_id for each in self._memberships.of_user(user_id)]
+    def organization_of(self, user: User, wanted: UUID | None) -> UUID | None:
+        """Which one a session is for: the wanted one, or the first that is open to the person. `NotFound` when it is no
+        member of the wanted one, `SecondFactorDemanded` when that wants a second factor, and there is none."""
+        joined = [each.organization_id for each in self._memberships.of_user(user.id)]
+        closed = self._closed_to(user, joined)
         if wanted is None:
-            return joined[0] if joined else None
+            return next((each for each in joined if each not in closed), None)
         if wanted not in joined:
             raise NotFound.of("organization", wanted)
+        if wanted in closed:
+            raise SecondFactorDemanded()
         return wanted
+
+    def _closed_to(self, user: User, organization_ids: Sequence[UUID]) -> frozenset[UUID]:
+        """Those that want a second factor of somebody without one."""
+        return frozenset() if user.has_second_factor else self._policies.demanding(organization_ids)
 
     def _credentials(self, session: LoginSession) -> Credentials:
         now, organization_id, sid = self._clock.now(), session.organization_id, str(session.session_id)

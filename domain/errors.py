@@ -26,6 +26,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   └── TicketInvalid
     ├── NotAllowed                  a good credential without the right
     │   ├── EmailNotVerified
+    │   ├── SecondFactorDemanded    the organization wants one of its members: see sign_in_errors.py
     │   ├── StepUpRequired          the last proof of who it is is too old: see sign_in_errors.py
     │   ├── SeatNotAllowed          the licence's lists leave this user or machine out
     │   ├── LicenseSuspended

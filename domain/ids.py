@@ -56,6 +56,10 @@ def tax_rate_id_for(provider: str, rate: str) -> UUID:
     return uuid5(_USHER, f"tax-rate/{provider}/{rate}")
 
 
+def sign_in_policy_id_for(organization_id: UUID) -> UUID:
+    return uuid5(organization_id, "sign-in-policy")
+
+
 def vendor_id() -> UUID:
     """The one stream that says who sells."""
     return uuid5(_USHER, "vendor")

@@ -129,7 +129,7 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
 INTERNAL_KINDS: Final = frozenset(
     {
         *("billing_account", "meter", "plan", "price_book", "product", "provider_event", "tax_rate", "usage_subject"),
-        *("user", "vendor"),
+        *("sign_in_policy", "user", "vendor"),
         "webhook_endpoint",
     }
 )

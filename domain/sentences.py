@@ -26,6 +26,7 @@ from domain.queue_ticket import QueueTicket
 from domain.quota import Quota
 from domain.seat import Seat
 from domain.seat_denial import SeatDenial
+from domain.sign_in_policy import SignInPolicy
 from domain.subscription import Subscription
 from domain.tax_rate import TaxRate
 from domain.usage_subject import UsageSubject
@@ -100,6 +101,9 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Owner {say.short(e.former)} handed the organization over to member {say.short(e.user_id)} and is admin now"
     ),
     Organization.MemberErased: lambda e: f"Member {say.short(e.user_id)} is gone: the person's data was erased",
+    SignInPolicy.Opened: lambda _: "The organization began to say how its members have to sign in",
+    SignInPolicy.SecondFactorDemanded: lambda _: "Members need a second factor from now on",
+    SignInPolicy.SecondFactorWaived: lambda _: "Members need no second factor any more",
     ApiKey.Issued: lambda e: (
         f"API key {e.prefix}… of {'the organization' if e.organization_id else 'the vendor'}"
         f" was issued for {say.listed(e.scopes)}"

@@ -46,3 +46,8 @@ class SecondFactorInvalid(NotAuthenticated):
 class ProviderRefused(NotAuthenticated):
     code = "provider_refused"
     sentence = "The provider did not say who you are; begin again."
+
+
+class SecondFactorDemanded(NotAllowed):
+    code = "second_factor_demanded"
+    sentence = "This organization wants its members to have a second factor: add one, then switch to it."

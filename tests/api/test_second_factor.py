@@ -13,7 +13,7 @@ from domain.errors import UsherError
 from domain.totp import STEP, code_at
 from domain.user import User
 from tests.api.browsing import Browser
-from tests.api.household import mails, prove
+from tests.api.household import CAT, joined, mails, prove
 from tests.api.people_engine import Client, refused
 from tests.api.test_login_links import asked
 
@@ -194,3 +194,34 @@ def test_what_nobody_confirmed_is_forgotten(services, ann, user_id):
 @pytest.mark.parametrize("code", ["", "12345", "x" * 33, "12345;", "é23456"])
 def test_what_cannot_be_a_code_is_refused(client, ann, user_id, code):
     refused(log_in(client, code=code), 422, "invalid_request")
+
+
+# demanded by an organization
+
+
+def test_an_owner_demands_it_of_every_member_and_waives_it(client, services, ann, bob):
+    prove(services, ann)
+    cat = joined(services, client, ann, "admin")
+    policy = f"/organizations/{ann.organization_id}/sign-in-policy"
+    refused(cat.client.call("PUT", policy, json={"second_factor": True}), 403, "not_allowed")
+    refused(bob.client.call("PUT", policy, json={"second_factor": True}), 404, "not_found")
+    refused(ann.client.call("PUT", policy, json={"second_factor": True}), 409, "conflict")
+    hers = App(services, ann.client)
+    first = client.post("/auth/login", json={"email": CAT, "password": PASSWORD}).json()
+    for _ in range(2):
+        assert ann.client.call("PUT", policy, json={"second_factor": True}).json() == {"second_factor": True}
+    assert cat.client.get(policy).json() == {"second_factor": True}
+    refused(client.post("/auth/refresh", json={"refresh_token": first["refresh_token"]}), 401, "not_authenticated")
+    wanted = {"email": CAT, "password": PASSWORD, "organization_id": str(ann.organization_id)}
+    refused(client.post("/auth/login", json=wanted), 403, "second_factor_demanded")
+    nowhere = client.post("/auth/login", json={"email": CAT, "password": PASSWORD}).json()
+    assert nowhere["organization_id"] is None
+    switch = {"refresh_token": nowhere["refresh_token"], "organization_id": str(ann.organization_id)}
+    refused(client.post("/auth/switch", json=switch), 403, "second_factor_demanded")
+    App(services, client.as_(nowhere["access_token"]))
+    assert client.post("/auth/switch", json=switch).json()["organization_id"] == str(ann.organization_id)
+    assert log_in(client, code=hers.next_code()).json()["organization_id"] == str(ann.organization_id)
+    fresh = ann.client.post("/auth/step-up", json={"code": hers.next_code()}).json()["access_token"]
+    assert client.as_(fresh).call("PUT", policy, json={"second_factor": False}).status_code == 200
+    dan = joined(services, client, ann, "viewer", "dan@example.test")
+    assert dan.client.get("/me").json()["organization_id"] == str(ann.organization_id)

@@ -46,6 +46,7 @@ def anns(services, shop, ann) -> dict[str, str]:
         "ticket_id": str(uuid4()),
         "user_id": ann.client.get("/me").json()["user_id"],
         "invitation_id": _invited(ann),
+        "sign_in_id": ann.client.get("/me/sessions").json()["data"][0]["id"],
         "reservation_id": str(uuid4()),
         **_told(services, ann.organization_id),
     }
