@@ -114,7 +114,14 @@ class PeopleServices(Infrastructure):
 
     @cached_property
     def sign_in_links(self) -> SignInLinks:
-        return SignInLinks(self.store, self.personal_data, self.tokens, self.clock, public_url=self.settings.public_url)
+        return SignInLinks(
+            self.store,
+            self.personal_data,
+            self.passwords,
+            self.tokens,
+            self.clock,
+            public_url=self.settings.public_url,
+        )
 
     @cached_property
     def email_addresses(self) -> EmailAddresses:

@@ -50,7 +50,7 @@ def admit_login(services: Services, request: Request, email: str, device_token: 
     try:
         admit(services, _ACCOUNT, account)
     except RateLimited as refusal:
-        threading.Thread(target=_mail_link, args=(services, email), name="login-slowed", daemon=True).start()
+        _mail_link(services, email)
         raise _slowed(refusal) from None
     return False
 
@@ -71,8 +71,13 @@ def admit_code(services: Services, user_id: UUID, *, is_familiar: bool) -> None:
 
 def _mail_link(services: Services, email: str) -> None:
     """Beside the answer, which takes as long for an address that is nobody's."""
-    with suppress(RateLimited, Unavailable):
+    with suppress(RateLimited):
         admit(services, _LINKS, email.lower())
+        threading.Thread(target=_send_link, args=(services, email), name="login-slowed", daemon=True).start()
+
+
+def _send_link(services: Services, email: str) -> None:
+    with suppress(Unavailable):
         link, _ = services.sign_in_links.new()
         services.sign_in_links.send(email, link, LinkCause.GUESSES)
 

@@ -36,7 +36,7 @@ class SignInAnswer(BaseModel):
     network: str | None = Field(description="A /24 or /48; no whole address is kept.")
     organization_id: UUID | None
     started_at: Moment
-    used_at: Moment
+    used_at: Moment = Field(description="When its tokens were renewed last.")
     expires_at: Moment
     current: bool = Field(description="The one that this request is made by.")
 

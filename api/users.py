@@ -120,12 +120,22 @@ class HistoryItem(BaseModel):
     occurred_at: Moment
 
 
+class LinkedAnswer(BaseModel):
+    provider: str
+    issuer: str
+    subject: str
+    email: str | None
+    linked_at: Moment
+
+
 class ExportAnswer(BaseModel):
     exported_at: Moment
     person: MeAnswer
     memberships: list[MembershipAnswer]
     invitations: list[InvitedAnswer] = Field(description="To the person's address, neither accepted nor withdrawn.")
     sessions: list[SessionAnswer]
+    linked: list[LinkedAnswer] = Field(description="Accounts of other providers, to sign in by.")
+    second_factor_since: Moment | None
     api_keys: list[KeyAnswer] = Field(description="Of the organizations that the person owns.")
     history: list[HistoryItem]
 
@@ -207,6 +217,11 @@ def export_me(caller: Caller = let_in(PERSON), services: Services = Depends(serv
             SessionAnswer(**{name: getattr(session, name) for name in SessionAnswer.model_fields})
             for session in services.users.sessions(user_id)
         ],
+        linked=[
+            LinkedAnswer(**{name: getattr(each, name) for name in LinkedAnswer.model_fields})
+            for each in services.provider_logins.of_user(user_id)
+        ],
+        second_factor_since=services.second_factors.standing(user_id).since,
         api_keys=[
             KeyAnswer(id=key.key_id, name=key.name, prefix=key.prefix, created_at=key.created_at) for key in keys
         ],

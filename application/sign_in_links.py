@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from domain.user import LinkCause, User
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
+    from adapters.passwords import Passwords
     from adapters.personal_data import PersonalData
     from adapters.tokens import Tokens
     from application.store import Store
@@ -24,9 +26,19 @@ _LINK, _BROWSER = "sign-in-link", "sign-in-browser"
 class SignInLinks:
     """Mails are sent by the dispatcher, from the facts recorded here."""
 
-    def __init__(self, store: Store, people: PersonalData, tokens: Tokens, clock: Clock, *, public_url: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        people: PersonalData,
+        passwords: Passwords,
+        tokens: Tokens,
+        clock: Clock,
+        *,
+        public_url: str,
+    ) -> None:
         self._store = store
         self._people = people
+        self._passwords = passwords
         self._tokens = tokens
         self._clock = clock
         self._public_url = public_url.rstrip("/")
@@ -69,11 +81,17 @@ class SignInLinks:
             raise _invalid() from None
 
     def use(self, token: str) -> User:
-        """Once. `SignatureInvalid` when it is not ours, too old or used; the mailbox is proven by it."""
+        """Once. `SignatureInvalid` when it is not ours, too old or used; the mailbox is proven by it.
+
+        Whoever registered an address that was not proven until now may be another than the mailbox's owner, and wait
+        for this: the password of that time opens nothing any more.
+        """
         claims, now = self._claims(token), self._clock.now()
         user_id, link = UUID(claims["sub"]), UUID(claims["link"])
         attribution().actor = f"user:{user_id}"
         rows = [self._people.mark_verified(user_id, now)]
+        if not self.user_of(token).email_verified:
+            rows.append(self._people.set_password(user_id, self._passwords.hash(secrets.token_urlsafe(32))))
         try:
             return self._store.change(User, user_id, lambda user: user.use_sign_in_link(link=link, now=now), rows=rows)
         except NotFound:

@@ -40,6 +40,23 @@ def test_a_link_signs_in_once_and_proves_the_mailbox(client, services):
     refused(redeem(client, token, browser_token=browser), 400, "signature_invalid")
 
 
+def test_whoever_registered_a_strangers_address_does_not_get_in_once_its_owner_signs_in(client, services):
+    """The stranger knows the password, and waits for the mailbox to be proven."""
+    waiting = {"email": ANN, "password": "a long and windy road"}
+    refused(client.post("/auth/login", json=waiting), 403, "email_not_verified")
+    token, _ = asked(client, services)
+    assert redeem(client, token).status_code == 200
+    refused(client.post("/auth/login", json=waiting), 401, "not_authenticated")
+
+
+def test_a_link_leaves_the_password_of_a_proven_address(client, services, ann):
+    prove(services, ann)
+    token, _ = asked(client, services)
+    assert redeem(client, token).status_code == 200
+    known = {"email": ANN, "password": "a long and windy road"}
+    assert client.post("/auth/login", json=known).status_code == 200
+
+
 def test_a_link_that_another_asked_for_is_of_no_use_with_ones_own_token(client, services):
     token, _ = asked(client, services)
     _, other = asked(client, services)

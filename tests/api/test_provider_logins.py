@@ -142,8 +142,9 @@ def test_an_address_that_the_provider_has_not_proven_makes_no_account(client, se
     assert services.personal_data.person_with(ANN) is None
 
 
-def test_who_is_signed_in_links_and_unlinks_and_is_told(client, services, there, browser, user_id):
+def test_who_is_signed_in_links_and_unlinks_and_is_told(client, services, there, ann, browser, user_id):
     link(browser, there)
+    assert [each["subject"] for each in ann.client.get("/me/export").json()["linked"]] == ["subject-1"]
     browser.open("/login/linked")
     assert "Unlink" in browser.text and ANN in browser.text
     assert f"signed in as {ANN}" in sign_in(client, there).text
