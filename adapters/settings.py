@@ -12,7 +12,7 @@ from typing import Self
 
 from adapters.environment import PREFIX, Environment, Setting, SettingsInvalid, read_dotenv, without_password
 from adapters.kept_secret import kept_secret
-from adapters.login_settings import LOGIN_SECRETS, LOGIN_SETTINGS
+from adapters.login_settings import LOGIN_SECRETS, LOGIN_SETTINGS, login_fields
 from adapters.redis_address import SCHEMES, ClusterUrl, is_cluster
 
 __all__ = ["SETTINGS", "Mode", "Setting", "Settings", "SettingsInvalid"]
@@ -195,11 +195,7 @@ def _settings_of(given: Environment) -> Settings:
         stripe_api_base=_stripe_api_base(given, mode),
         smtp_url=given.url("SMTP_URL", "smtp", "smtps"),
         mail_from=given.text("MAIL_FROM", "Usher <usher@localhost>"),
-        google_client=given.pair("GOOGLE_CLIENT"),
-        github_client=given.pair("GITHUB_CLIENT"),
-        github_url=given.url("GITHUB_URL", "http", "https") or "https://github.com",
-        oidc_client=given.pair("OIDC_CLIENT"),
-        oidc_issuer=given.url("OIDC_ISSUER", "http", "https"),
+        **login_fields(given, is_production=mode is Mode.PRODUCTION),
         log_level=given.choice("LOG_LEVEL", ("debug", "info", "warning", "error"), "info"),
         log_format=given.choice("LOG_FORMAT", ("console", "json"), "console" if mode is Mode.SANDBOX else "json"),
     )
