@@ -11,7 +11,7 @@ import pytest
 
 from tests.api.browsing import FIREFOX, Browser
 from tests.api.household import mails, prove, wait_for
-from tests.api.people_engine import Client, refused
+from tests.api.people_engine import Client, people_engine, refused
 
 PASSWORD, NEW_PASSWORD = "a long and windy road", "another long and windy road"
 ANN = "ann@example.test"
@@ -80,6 +80,17 @@ def test_nobody_ends_or_sees_another_persons_sign_in(client, bob):
         refused(me.delete(f"/me/sessions/{id}"), 404, "not_found")
     assert bob.client.get("/me").status_code == 200
     refused(me.delete("/me/sessions/nonsense"), 422, "invalid_request")
+
+
+def test_another_process_hears_that_a_sign_in_has_ended(client, services, proven):
+    log_in(client)
+    id = services.users.sessions(proven)[-1].session_id
+    with people_engine(services.settings) as elsewhere:
+        sessions = elsewhere.login_sessions
+        wait_for(lambda: sessions.remember_open(id) and sessions.recall_open(id, otherwise=None) is True)
+        services.users.end_session(proven, id)
+        wait_for(lambda: sessions.recall_open(id, otherwise=None) is None)
+        assert sessions.remember_open(id) is False
 
 
 # mails
