@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import Any
 
-from adapters.bootstrap_billing import BillingServices
+from adapters.bootstrap_buying import BuyingServices
 from adapters.bootstrap_outbound import OutboundServices
 from adapters.emails.kinds import license_file_name
 from adapters.group_commit import GroupCommit
@@ -57,7 +57,7 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(BillingServices, OutboundServices):
+class Services(BuyingServices, OutboundServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)

@@ -12,13 +12,14 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from domain import errors
+from domain import buying_errors, errors
 from domain.errors import UsherError
 from domain.rate import Allowance
 
 STATUS: dict[type[UsherError], int] = {
     errors.SignatureInvalid: 400,
     errors.NotAuthenticated: 401,
+    buying_errors.PaymentRequired: 402,
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
@@ -76,6 +77,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     for status, description in {
         400: "The signature does not hold",
         401: "No credential, or one that does not hold",
+        402: "It has to be paid first",
         403: "A good credential without the right",
         404: "There is no such thing for this caller",
         405: "This address does not take this method",

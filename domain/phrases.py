@@ -15,12 +15,14 @@ from domain.money import Money
 from domain.payment import Payment
 from domain.plan import Interval, PlanTerms, Price
 from domain.price_book import PriceBook
+from domain.provider_desk import Asked, Ended
 from domain.provider_facts import DisputeOutcome, Figures
 from domain.queue_ticket import QueueTicket
 from domain.seat import CloseReason, Seat
 from domain.seat_denial import Denial, SeatDenial
 from domain.standing import PaymentStanding
-from domain.subscription import Purchase, Subscription
+from domain.subscription import Subscription
+from domain.subscription_terms import Purchase
 from domain.webhook_endpoint import DisabledReason
 
 
@@ -58,6 +60,10 @@ _PROVIDERS = {"stripe": "Stripe", "lemonsqueezy": "Lemon Squeezy", "phonepe": "P
 
 def provider(code: str) -> str:
     return _PROVIDERS.get(code, code)
+
+
+def command(event: Asked | Ended) -> str:
+    return f" (command {event.number})"
 
 
 # --- what is sold ---

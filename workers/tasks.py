@@ -36,6 +36,13 @@ def declare(broker: dramatiq.Broker, queue: str, services: Services, wake: Calla
             log.exception("provider_event.failed", provider_event_id=id, error=type(error).__name__)
             services.billing.fail(UUID(id), error)
 
+    def finish_provider_command(desk_id: str) -> None:
+        """Five retries within half a minute while the provider is away or still at it; then the sweep comes back."""
+        try:
+            services.provider_commands.finish(UUID(desk_id))
+        except (Unavailable, ConcurrentChange) as error:
+            raise Retry(type(error).__name__) from error
+
     def run_errand(id: str) -> None:
         """No retry: what fails stays in the outbox, which says when it is due again, and the sweep sends it."""
         try:
@@ -59,6 +66,9 @@ def declare(broker: dramatiq.Broker, queue: str, services: Services, wake: Calla
 
     on = {"broker": broker, "queue_name": queue}
     dramatiq.actor(process_provider_event, **on, max_retries=5, min_backoff=200, max_backoff=5000, time_limit=_MINUTE)
+    dramatiq.actor(
+        finish_provider_command, **on, max_retries=5, min_backoff=1000, max_backoff=10000, time_limit=_MINUTE
+    )
     dramatiq.actor(run_errand, **on, max_retries=0, time_limit=5 * _MINUTE)
     dramatiq.actor(deliver_webhooks, **on, max_retries=0, time_limit=_MINUTE)
     dramatiq.actor(expire_seats, **on, max_retries=0, time_limit=5 * _MINUTE)
