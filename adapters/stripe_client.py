@@ -25,6 +25,7 @@ from domain.buying_errors import (
     ProviderUnavailable,
 )
 from domain.errors import UsherError
+from domain.provider_facts import Seen
 
 if TYPE_CHECKING:
     from stripe import StripeClient, StripeError
@@ -33,8 +34,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 API_VERSION = "2026-10-28.endive"
-_PAUSES = (0.3, 1.0, 2.0)
-"""Seconds before a request is sent again, under the same key."""
+LOOKED_UP = 5
+"""The rank of what Stripe said when it was asked: after all events of that second but those that end a life."""
 _AT_ONCE = 8
 """Requests under way from one process: when Stripe hangs, the threads of everybody else must not wait with it."""
 _TURN = 2.0
@@ -44,12 +45,13 @@ _BUSY = 30
 
 
 class Patience(NamedTuple):
-    """Seconds. Nothing is sent again after `total`: what a request to us waits for must end before its caller, and
-    whoever sees to lost requests, gives it up."""
+    """Seconds. `pauses` lie before a request is sent again, under the same key. Nothing is sent again after `total`:
+    what a request to us waits for must end before its caller, and whoever sees to lost requests, gives it up."""
 
     connect: float = 3.0
     answer: float = 15.0
     total: float = 25.0
+    pauses: tuple[float, ...] = (0.3, 1.0, 2.0)
 
 
 class Stripe:
@@ -106,7 +108,7 @@ class Stripe:
         import stripe
 
         began, in_doubt = time.monotonic(), False
-        for pause in (*_PAUSES, None):
+        for pause in (*self._patience.pauses, None):
             try:
                 with self._turn(in_doubt):
                     return act()
@@ -117,6 +119,11 @@ class Stripe:
                     raise _in_our_words(error, in_doubt=in_doubt) from error
             time.sleep(pause)
         raise AssertionError("the last try answers or raises")
+
+    def seen(self, answer: Any) -> Seen:
+        """How new an answer is: what Stripe says now is newer than every event that was sent before, and than what it
+        said a moment ago, perhaps in the same second."""
+        return Seen(self.time_of(answer), LOOKED_UP, f"look-up/{time.time_ns():020d}")
 
     @contextmanager
     def _turn(self, in_doubt: bool = False) -> Iterator[None]:
@@ -158,7 +165,7 @@ def _may_have_been_done(error: StripeError) -> bool:
     if isinstance(error, stripe.APIConnectionError):
         return not _was_never_sent(error.__cause__)
     if error.http_status == 409:
-        return error.code == "idempotency_key_in_use" or isinstance(error, stripe.IdempotencyError)
+        return _said(error).get("code") != "lock_timeout"
     return isinstance(error, stripe.IdempotencyError) or ((error.http_status or 0) >= 500 and error.http_status != 503)
 
 
@@ -192,7 +199,7 @@ def _in_our_words(error: StripeError, *, in_doubt: bool) -> UsherError:
         "stripe.refused" if isinstance(error, stripe.InvalidRequestError) else "stripe.failed",
         kind=type(error).__name__,
         status=error.http_status,
-        code=error.code,
+        code=_said(error).get("code"),
         param=getattr(error, "param", None),
         request=error.request_id,
     )
@@ -211,10 +218,16 @@ def _in_our_words(error: StripeError, *, in_doubt: bool) -> UsherError:
 
 
 def _unpaid(error: StripeError) -> UsherError:
-    said = (error.json_body or {}).get("error", {}) if isinstance(error.json_body, dict) else {}
     if error.code in ("authentication_required", "subscription_payment_intent_requires_action"):
         return PaymentActionRequired()
-    return PaymentDeclined(said.get("decline_code") or error.code)
+    return PaymentDeclined(_said(error).get("decline_code") or error.code)
+
+
+def _said(error: StripeError) -> Payload:
+    """Stripe's own words: the library keeps the code of some kinds of errors only."""
+    body = error.json_body if isinstance(error.json_body, dict) else {}
+    said = body.get("error")
+    return said if isinstance(said, dict) else {}
 
 
 def _advice(error: StripeError) -> str | None:

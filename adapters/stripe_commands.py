@@ -110,7 +110,7 @@ class StripeCommands:
         """A card that does not pay leaves the subscription as it is; the change waits a day for another one."""
         if ask.replaces:
             self._send("invoices", "void_invoice", {}, call, "void", ask.replaces)
-        behavior = "pending_if_incomplete" if ask.is_charged else "allow_incomplete"
+        behavior = "pending_if_incomplete" if ask.may_wait else "allow_incomplete"
         given = {**change_of(ask), "payment_behavior": behavior}
         return self._became(self._send("subscriptions", "update", given, call, "update", ask.subscription))
 

@@ -156,7 +156,7 @@ class StripeGateway:
         if intent is not None:
             asked = {"type": "payment_intent", "payment_intent": intent}
         found = self._v1.invoice_payments.list({"payment": asked})
-        seen = seen or self._seen(found, payment)
+        seen = seen or self._seen(found)
         return [application_report(each, seen) for each in listed(plain(found))]
 
     def _get(self, collection: str, id: str, *, expand: Sequence[str] = ()) -> tuple[Payload, Seen]:
@@ -165,11 +165,11 @@ class StripeGateway:
         for name in collection.split("."):
             place = getattr(place, name)
         answer = place.retrieve(id, {"expand": list(expand)} if expand else {})
-        return plain(answer), self._seen(answer, id)
+        return plain(answer), self._seen(answer)
 
-    def _seen(self, answer: Any, id: str) -> Seen:
+    def _seen(self, answer: Any) -> Seen:
         assert self._stripe is not None
-        return Seen(self._stripe.time_of(answer), LOOKED_UP, f"look-up/{id}")
+        return self._stripe.seen(answer)
 
     @property
     def _v1(self) -> Any:
@@ -177,8 +177,6 @@ class StripeGateway:
         return self._stripe.v1
 
 
-LOOKED_UP = 5
-"""The rank of what Stripe said when it was asked: after all events of that second but those that end a life."""
 _NOTHING = Reading(None, "nothing follows from events of this kind")
 
 

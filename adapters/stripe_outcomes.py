@@ -8,11 +8,10 @@ from typing import Any
 from adapters.stripe_client import Stripe, plain
 from adapters.stripe_events import customer_report, schedule_report, subscription_report
 from adapters.stripe_fields import Payload, id_of, listed, maybe_id, maybe_time
-from adapters.stripe_gateway import LOOKED_UP
 from domain import provider_asks as asks
 from domain.provider_answers import Performed, Unpaid
 from domain.provider_desk import Command
-from domain.provider_facts import ProviderFact, Seen
+from domain.provider_facts import ProviderFact
 
 
 class StripeOutcomes:
@@ -91,7 +90,7 @@ class StripeOutcomes:
     # from an answer
 
     def customer(self, answer: Any) -> Performed:
-        return Performed(answer.id, (customer_report(plain(answer), self._seen(answer)),))
+        return Performed(answer.id, (customer_report(plain(answer), self._stripe.seen(answer)),))
 
     def subscription(self, id: str, schedule: Any = None) -> Performed:
         """How it stands now."""
@@ -99,9 +98,9 @@ class StripeOutcomes:
 
     def told(self, answer: Any, schedule: Any = None) -> Performed:
         found = plain(answer)
-        facts: list[ProviderFact] = [subscription_report(found, self._seen(answer))]
+        facts: list[ProviderFact] = [subscription_report(found, self._stripe.seen(answer))]
         if schedule is not None:
-            facts.append(schedule_report(plain(schedule), self._seen(schedule)))
+            facts.append(schedule_report(plain(schedule), self._stripe.seen(schedule)))
         return Performed(found["id"], tuple(facts), unpaid=self._unpaid(found))
 
     def _without(self, answer: Any, schedule: str | None) -> Performed:
@@ -140,6 +139,3 @@ class StripeOutcomes:
     def _look(self, id: str) -> tuple[Any, Payload]:
         answer = self._stripe.read(lambda: self._stripe.v1.subscriptions.retrieve(id))
         return answer, plain(answer)
-
-    def _seen(self, answer: Any) -> Seen:
-        return Seen(self._stripe.time_of(answer), LOOKED_UP, f"look-up/{answer.id}")

@@ -10,7 +10,7 @@ import orjson
 
 from adapters.stripe_client import Stripe, plain
 from adapters.stripe_events import subscription_report
-from adapters.stripe_fields import Payload, maybe_id, time_of
+from adapters.stripe_fields import Payload, id_of, maybe_id, time_of
 from adapters.stripe_invoices import preview_of
 from domain.errors import NotFound
 from domain.provider_answers import Previewed, Running
@@ -20,9 +20,12 @@ from domain.provider_facts import Seen
 OURS = {"made_by": "usher"}
 """The metadata of what we have made at Stripe: a plan of somebody else is not ours to change."""
 _DECIDES = (
-    *("billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "collection_method", "currency", "customer"),
+    *("billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "collection_method", "currency"),
     *("default_tax_rates", "discounts", "pause_collection", "pending_update", "schedule", "status", "trial_end"),
 )
+_PAYS = ["default_payment_method", "customer.invoice_settings.default_payment_method"]
+_DEBITS = ("acss_debit", "au_becs_debit", "bacs_debit", "nz_bank_account", "sepa_debit", "us_bank_account")
+"""Ways to pay with which Stripe holds no change back (https://docs.stripe.com/billing/subscriptions/pending-updates)."""
 _AT_ONCE = timedelta(minutes=1)
 
 
@@ -35,7 +38,7 @@ class StripeRunning:
     def running(self, subscription: str) -> Running:
         """`NotFound` when Stripe has no such subscription; `Unavailable`."""
         try:
-            found = self._stripe.read(lambda: self._stripe.v1.subscriptions.retrieve(subscription))
+            found = self._stripe.read(lambda: self._stripe.v1.subscriptions.retrieve(subscription, {"expand": _PAYS}))
             return self._running(plain(found))
         except LookupError:
             raise NotFound.of("subscription", subscription) from None
@@ -67,7 +70,7 @@ class StripeRunning:
             trial_end=report.trial_end,
             cancel_at=report.cancel_at,
             ends_with_period=bool(found.get("cancel_at_period_end")),
-            is_charged=found.get("collection_method") == "charge_automatically",
+            may_wait=found.get("collection_method") == "charge_automatically" and not _pays_by_debit(found),
             schedule=schedule,
             schedule_is_ours=schedule is not None and self._is_ours(schedule),
             held_invoice=report.held.invoice if report.held else None,
@@ -87,7 +90,14 @@ def state_of(subscription: Payload) -> str:
         for item in subscription["items"]["data"]
     ]
     decides = {name: subscription.get(name) for name in _DECIDES} | {"items": items}
+    decides["customer"] = id_of(subscription["customer"])
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+def _pays_by_debit(subscription: Payload) -> bool:
+    customer = subscription["customer"] if isinstance(subscription["customer"], dict) else {}
+    method = subscription.get("default_payment_method") or (customer.get("invoice_settings") or {}).get(_PAYS[0])
+    return isinstance(method, dict) and method.get("type") in _DEBITS
 
 
 _PERIOD = ("current_period_start", "current_period_end")

@@ -153,6 +153,9 @@ class BillingRules:
         terms, held = _terms(fact, bought.quantity), self._held(fact, provider, subscription)
         if subscription is not None:
             purchase = _keep_version(subscription, bought.purchase)
+            told = (terms, purchase, held)
+            if _is_of_one_second(fact, subscription) and told != _known(subscription):
+                case.ask(f"subscription/{fact.subscription}")
             subscription.report(terms, purchase, held=held, seen=fact.seen, now=now)
             return subscription
         return work.add(
@@ -185,6 +188,17 @@ class BillingRules:
                 seats = priced.terms.entitlements.seats_granted(item.quantity)
                 return Bought(purchase, item.quantity, seats)
         raise ParentUnknown(f"price/{items[0].prices[0] if items else ''}")
+
+
+def _is_of_one_second(fact: SubscriptionReport, subscription: Subscription) -> bool:
+    """Whether an event and our last look at the provider are of the same second: then nobody can say which came first,
+    but the provider."""
+    known = subscription.seen
+    return known.is_looked_up and not fact.seen.is_looked_up and fact.seen.at == known.at
+
+
+def _known(subscription: Subscription) -> tuple[Terms, Purchase, HeldChange | None]:
+    return subscription.terms, subscription.purchase, subscription.held
 
 
 def _keep_version(subscription: Subscription | None, purchase: Purchase) -> Purchase:

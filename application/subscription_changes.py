@@ -207,7 +207,7 @@ class SubscriptionChanges:
             quantity,
             prorated_at=now,
             ends_trial=wish.ends_trial,
-            is_charged=running.is_charged,
+            may_wait=running.may_wait,
             replaces=running.held_invoice,
         )
         return ask, priced

@@ -189,6 +189,20 @@ def status_changed(event: Subscription.StatusChanged) -> str:
     return f"The subscription is {event.status.replace('_', ' ')} now{over}"
 
 
+def held(event: Subscription.HeldChangeSet) -> str:
+    if (change := event.change) is None:
+        return "No change waits for its payment any more"
+    what = f"{count(change.quantity, 'unit')} of {bought(change.purchase)}"
+    return f"A change to {what} waits for its payment {until(change.expires_at)}"
+
+
+def planned(event: Subscription.PlannedChangeSet) -> str:
+    if (change := event.change) is None:
+        return f"Schedule {event.schedule} plans nothing{' any more' * event.was_planned}"
+    what = f"{count(change.quantity, 'unit')} of {bought(change.purchase)}"
+    return f"From {when(change.takes_effect_at)} on the subscription will buy {what}"
+
+
 def disputed(event: Subscription.PaymentDisputed) -> str:
     now = "was opened" if event.outcome is DisputeOutcome.OPEN else f"is {event.outcome}, opened"
     return f"Dispute {event.dispute} {now} on {when(event.disputed_at)}"

@@ -22,7 +22,7 @@ class Running:
     trial_end: datetime | None
     cancel_at: datetime | None
     ends_with_period: bool
-    is_charged: bool
+    may_wait: bool
     schedule: str | None
     schedule_is_ours: bool
     held_invoice: str | None

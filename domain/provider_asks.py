@@ -47,7 +47,7 @@ class Promise:
 class ChangeNow:
     """Another price (None: it stays) or quantity at once; the rest of the period is made up for to the second of
     `prorated_at`. `replaces` is the open invoice of a change that waits for its payment and is given up for this one.
-    `is_charged`: the customer's card is charged, no invoice is sent.
+    `may_wait`: one that is not paid can wait for its payment, as with cards; not with bank debits and sent invoices.
     """
 
     subscription: str
@@ -56,7 +56,7 @@ class ChangeNow:
     quantity: int
     prorated_at: datetime
     ends_trial: bool = False
-    is_charged: bool = True
+    may_wait: bool = True
     replaces: str | None = None
     promise: Promise | None = None
 

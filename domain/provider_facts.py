@@ -62,6 +62,11 @@ class Seen:
     rank: int
     event: str
 
+    @property
+    def is_looked_up(self) -> bool:
+        """Told when the provider was asked, not by an event."""
+        return self.event.startswith("look-up/")
+
 
 @dataclass(frozen=True)
 class Contact:

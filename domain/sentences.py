@@ -140,16 +140,8 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Not all that was paid on invoice {say.short(e.invoice_id)} went back after all"
     ),
     Subscription.PaymentDisputed: say.disputed,
-    Subscription.ChangeHeld: lambda e: (
-        f"A change to {say.count(e.change.quantity, 'unit')} of {say.bought(e.change.purchase)} waits for its payment"
-        f" {say.until(e.change.expires_at)}"
-    ),
-    Subscription.HeldChangeOver: lambda _: "No change waits for its payment any more",
-    Subscription.ChangePlanned: lambda e: (
-        f"From {say.when(e.change.takes_effect_at)} on it will buy {say.count(e.change.quantity, 'unit')} of"
-        f" {say.bought(e.change.purchase)}"
-    ),
-    Subscription.PlannedChangeOver: lambda e: f"Schedule {e.schedule} plans nothing{' any more' * e.was_planned}",
+    Subscription.HeldChangeSet: say.held,
+    Subscription.PlannedChangeSet: say.planned,
     Subscription.TrialEnding: lambda e: f"The provider reminds: the trial ends on {say.when(e.trial_end)}",
     Subscription.Transferred: lambda e: f"The subscription went over to organization {say.short(e.organization_id)}",
     # invoices

@@ -36,13 +36,14 @@ class Subscription(Aggregate):
         refunds: dict[UUID, datetime]
         disputes: dict[str, Dispute]
         held: HeldChange | None
+        offers: frozenset[UUID]  # invoices of changes that were held: nobody is behind who does not pay one
         planned: dict[str, tuple[Seen, PlannedChange | None]]  # by the provider's schedule
 
     @classmethod
     def start(cls, *, id: UUID, now: datetime, held: HeldChange | None = None, **facts: Unpack[Start]) -> Subscription:
         subscription = cls.begin(cls.Started, id=id, now=now, **facts)
         if held is not None:
-            subscription.hold(held, now=now)
+            subscription.record(cls.HeldChangeSet, now=now, change=held)
         return subscription
 
     def report(
@@ -58,15 +59,8 @@ class Subscription(Aggregate):
             self.record(self.PlanChanged, now=now, purchase=purchase)
         self._report_terms(terms, now)
         if held != self.held:
-            self.hold(held, now=now)
+            self.record(self.HeldChangeSet, now=now, change=held)
         self.record(self.Reported, now=now, seen=seen)
-
-    def hold(self, change: HeldChange | None, *, now: datetime) -> None:
-        """A change waits for its payment; None: it was paid, given up, or too late."""
-        if change is not None:
-            self.record(self.ChangeHeld, now=now, change=change)
-        else:
-            self.record(self.HeldChangeOver, now=now)
 
     def _report_terms(self, terms: Terms, now: datetime) -> None:
         if terms.quantity != self.terms.quantity:
@@ -108,14 +102,10 @@ class Subscription(Aggregate):
 
     def plan(self, schedule: str, change: PlannedChange | None, *, seen: Seen, now: datetime) -> None:
         """What a schedule at the provider makes of the subscription next; None: nothing, or nothing any more."""
-        known = self.planned.get(schedule)
-        if known is not None and seen <= known[0]:
-            return
-        if change is not None:
-            self.record(self.ChangePlanned, now=now, schedule=schedule, change=change, seen=seen)
-        else:
-            was_planned = known is not None and known[1] is not None
-            self.record(self.PlannedChangeOver, now=now, schedule=schedule, seen=seen, was_planned=was_planned)
+        known, planned = self.planned.get(schedule, (None, None))
+        if known is None or seen > known:
+            was = planned is not None
+            self.record(self.PlannedChangeSet, now=now, schedule=schedule, change=change, seen=seen, was_planned=was)
 
     @property
     def next_change(self) -> PlannedChange | None:
@@ -155,6 +145,7 @@ class Subscription(Aggregate):
             subscription.refunds = {}
             subscription.disputes = {}
             subscription.held = None
+            subscription.offers = frozenset()
             subscription.planned = {}
 
     class Entitled(Aggregate.Event):
@@ -262,36 +253,26 @@ class Subscription(Aggregate):
         TOPIC = "subscription.trial_ending"
         trial_end: datetime
 
-    class ChangeHeld(Aggregate.Event):
-        TOPIC = "subscription.change_held"
-        change: HeldChange
+    class HeldChangeSet(Aggregate.Event):
+        """None: it was paid, given up, or too late."""
+
+        TOPIC = "subscription.held_change_set"
+        change: HeldChange | None
 
         def apply(self, subscription: Subscription) -> None:
             subscription.held = self.change
+            if self.change is not None and self.change.invoice_id is not None:
+                subscription.offers |= {self.change.invoice_id}
 
-    class HeldChangeOver(Aggregate.Event):
-        TOPIC = "subscription.held_change_over"
-
-        def apply(self, subscription: Subscription) -> None:
-            subscription.held = None
-
-    class ChangePlanned(Aggregate.Event):
-        TOPIC = "subscription.change_planned"
+    class PlannedChangeSet(Aggregate.Event):
+        TOPIC = "subscription.planned_change_set"
         schedule: str
-        change: PlannedChange
-        seen: Seen
-
-        def apply(self, subscription: Subscription) -> None:
-            subscription.planned[self.schedule] = (self.seen, self.change)
-
-    class PlannedChangeOver(Aggregate.Event):
-        TOPIC = "subscription.planned_change_over"
-        schedule: str
+        change: PlannedChange | None
         seen: Seen
         was_planned: bool
 
         def apply(self, subscription: Subscription) -> None:
-            subscription.planned[self.schedule] = (self.seen, None)
+            subscription.planned[self.schedule] = (self.seen, self.change)
 
     class Transferred(Aggregate.Event):
         TOPIC = "subscription.transferred"

@@ -69,31 +69,19 @@ def _pending(change: HeldChange | PlannedChange) -> dict[str, Any]:
 
 
 def _held(recorded: Recorded) -> Iterable[Statement]:
-    change: HeldChange = recorded.event.change
-    held = {**_pending(change), "at": change.expires_at, "invoice_id": change.invoice_id}
-    yield from _held_over(recorded)
-    yield insert("held_changes", subscription_id=recorded.stream_id, **held)
-
-
-def _held_over(recorded: Recorded) -> Iterable[Statement]:
+    change: HeldChange | None = recorded.event.change
     yield "delete from held_changes where subscription_id = %s", (recorded.stream_id,)
+    if change is not None:
+        held = {**_pending(change), "at": change.expires_at, "invoice_id": change.invoice_id}
+        yield insert("held_changes", subscription_id=recorded.stream_id, **held)
 
 
 def _planned(recorded: Recorded) -> Iterable[Statement]:
-    planned: Subscription.ChangePlanned = recorded.event
-    yield from _planned_over(recorded)
-    yield insert(
-        "planned_changes",
-        schedule=planned.schedule,
-        subscription_id=recorded.stream_id,
-        at=planned.change.takes_effect_at,
-        **_pending(planned.change),
-    )
-
-
-def _planned_over(recorded: Recorded) -> Iterable[Statement]:
-    place = (recorded.stream_id, recorded.event.schedule)
-    yield "delete from planned_changes where subscription_id = %s and schedule = %s", place
+    planned: Subscription.PlannedChangeSet = recorded.event
+    place = {"subscription_id": recorded.stream_id, "schedule": planned.schedule}
+    yield "delete from planned_changes where subscription_id = %(subscription_id)s and schedule = %(schedule)s", place
+    if planned.change is not None:
+        yield insert("planned_changes", **place, at=planned.change.takes_effect_at, **_pending(planned.change))
 
 
 class Subscriptions(ReadModel):
@@ -150,10 +138,8 @@ class Subscriptions(ReadModel):
         Subscription.TrialSet: lambda r: _changed(r, trial_end=r.event.trial_end),
         Subscription.CancellationSet: lambda r: _changed(r, cancel_at=r.event.cancel_at),
         Subscription.StatusChanged: _status,
-        Subscription.ChangeHeld: _held,
-        Subscription.HeldChangeOver: _held_over,
-        Subscription.ChangePlanned: _planned,
-        Subscription.PlannedChangeOver: _planned_over,
+        Subscription.HeldChangeSet: _held,
+        Subscription.PlannedChangeSet: _planned,
         Subscription.Transferred: lambda r: _changed(r, organization_id=r.event.organization_id),
     }
 

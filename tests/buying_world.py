@@ -12,11 +12,15 @@ import orjson
 
 from adapters.bootstrap import Services
 from adapters.stripe_client import Patience, Stripe
-from domain.ids import license_id_for, provider_event_id, subscription_id_for
+from domain.ids import license_id_for, provider_desk_id, provider_event_id, subscription_id_for
 from domain.license import License
 from domain.organization import Organization
+from domain.provider_desk import ProviderDesk
 from domain.provider_event import ProviderEvent
 from domain.subscription import Subscription
+from projections.all import read_models
+from projections.follower import Followers, connect
+from projections.positions import prepare
 from scripts.stripe_sim import StripeAccount
 from scripts.stripe_sim.cards import CARDS
 from scripts.stripe_sim.faults import Faults
@@ -69,7 +73,7 @@ class Vendor:
         self.late = timedelta(0)
         services.clock.now = lambda: self.now  # type: ignore[method-assign]
         vars(services)["stripe_account"] = Stripe(
-            "sk_test_x", services.clock, api_base=url, patience=Patience(answer=2.0, total=4.0)
+            "sk_test_x", services.clock, api_base=url, patience=Patience(answer=2.0, total=4.0, pauses=(0.01, 0.05))
         )
         services.catalog.apply(services.catalog.read(CATALOG.encode()))
         self.told: list[UUID] = []  # desks whose command has no outcome
@@ -153,13 +157,32 @@ class Vendor:
         """Newest first."""
         return self.account.find("invoice")
 
-    def requests(self, method: str, path: str) -> int:
-        """How often Stripe has done something: what has been replayed made no event."""
-        return sum(1 for each in self.account.events if each["type"] == f"{method}.{path}")
+    def times(self, type: str) -> int:
+        """How often something has come about at Stripe; what is only answered again has not."""
+        return sum(1 for each in self.account.events if each["type"] == type)
+
+    def catch_up(self) -> None:
+        """The read models take everything that happened so far."""
+        models, url = read_models(), self.services.settings.database_url
+        assert url
+        with connect(url) as connection:
+            Followers(url, self.services.codec.to_domain_event, models).catch_up(connection)
+            failed = connection.execute("select name, error from follower_positions where error is not null").fetchall()
+        assert failed == []
+
+    def commands(self, subject: UUID) -> int:
+        """How many were given about a subject."""
+        desk = self.services.provider_commands.desk(subject)
+        return desk.number if desk else 0
+
+    def desk(self, subject: UUID) -> ProviderDesk:
+        return self.services.store.fetch(ProviderDesk, provider_desk_id("stripe", subject))
 
 
 @contextmanager
 def selling(services: Services) -> Iterator[Vendor]:
+    with connect(services.settings.database_url or "") as connection:
+        prepare(connection, read_models())
     account, faults = StripeAccount(seed=1, now=START), Faults(seed=1)
     for code, (amount, currency, interval) in PRICES.items():
         account.price(
