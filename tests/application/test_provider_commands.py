@@ -22,7 +22,7 @@ from domain.buying_errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from domain.errors import NotFound, UsherError
+from domain.errors import NotFound, Unavailable, UsherError
 from domain.ids import provider_desk_id
 from domain.provider_asks import ChangeNow, MakeCustomer, OpenPortal, Pause, Promise
 from domain.provider_desk import Command, ProviderDesk
@@ -102,7 +102,7 @@ def test_a_change_that_is_done_while_nobody_can_say_so_is_finished_later(vendor,
         changes.change(pro, Wish(seats=30))
     assert unknown.value.retry_after and "instead of trying again" in unknown.value.message
     assert vendor.told == [vendor.desk(pro).id] and vendor.desk(pro).open is not None
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(Unavailable):
         finish(vendor, pro)
     vendor.account.listeners.pop()
     vendor.faults.clear()
