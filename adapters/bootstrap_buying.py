@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from adapters.bootstrap_billing import BillingServices
+from adapters.reconciliation_records import ReconciliationRecords
+from adapters.stripe_ledger import StripeLedger
+from adapters.stripe_prices import StripePrices
 from adapters.stripe_seller import StripeSeller
 from application.buying import Buying
 from application.price_references import PriceReferences
+from application.price_sync import PriceSync
 from application.provider_commands import PROVIDER, ProviderCommands
+from application.reconciliation import Place, Reconciliation
 from application.subscription_changes import SubscriptionChanges
 from projections.billing_accounts import accounts_of
 from projections.subscriptions import plans_of
@@ -58,6 +63,29 @@ class BuyingServices(BillingServices):
             self.clock,
             accounts_of=self._accounts_of,
             plans_of=self._plans_of,
+        )
+
+    @cached_property
+    def price_sync(self) -> PriceSync:
+        account: Stripe | None = self.stripe_account
+        return PriceSync(self.store, self.catalog, StripePrices(account) if account else None, self.clock)
+
+    @cached_property
+    def reconciliation_records(self) -> ReconciliationRecords:
+        return ReconciliationRecords(self.database, Place)
+
+    @cached_property
+    def reconciliation(self) -> Reconciliation | None:
+        """None without a key: then there is nobody to compare with."""
+        account: Stripe | None = self.stripe_account
+        return account and Reconciliation(
+            StripeLedger(account, self.stripe),
+            self.billing,
+            self.billing_rules,
+            self.store,
+            self.provider_records,
+            self.reconciliation_records,
+            self.clock,
         )
 
     def _accounts_of(self, organization_id: UUID) -> list[UUID]:

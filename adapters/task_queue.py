@@ -50,6 +50,9 @@ class TaskQueue:
     def finish_provider_command(self, desk_id: UUID) -> None:
         self._send("finish_provider_command", str(desk_id))
 
+    def reconcile(self) -> None:
+        self._send("reconcile", max_age=60_000)
+
     def run_errand(self, errand_id: UUID) -> None:
         self._send("run_errand", str(errand_id))
 

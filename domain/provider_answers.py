@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, NamedTuple, TypeVar
 
 from domain.invoice_facts import Line
 from domain.provider_facts import Figures, Item, ProviderFact, SubscriptionStatus
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,3 +63,37 @@ class Previewed:
     lines: tuple[Line, ...]
     is_now: bool
     is_complete: bool
+
+
+@dataclass(frozen=True)
+class SoldPrice:
+    """A price at the provider. `is_same`: it asks for what the price of ours that it was asked about does."""
+
+    reference: str
+    product: str
+    lookup_key: str | None
+    is_active: bool
+    is_same: bool
+
+
+class ListedEvent(NamedTuple):
+    """An event as the provider lists it; `body` as its webhook would have brought it."""
+
+    event: str
+    type: str
+    occurred_at: datetime
+    body: bytes
+
+
+class ListedObject(NamedTuple):
+    """`reference` is its kind and name, e.g. `subscription/sub_1A…`."""
+
+    reference: str
+    facts: tuple[ProviderFact, ...]
+
+
+class Page(NamedTuple, Generic[T]):
+    """Of a list. `after` leads to the next one; None: it was the last."""
+
+    things: Sequence[T]
+    after: str | None

@@ -91,6 +91,7 @@ def chores(services: Services) -> list[Chore]:
         services.stored_answers.purge(services.clock.now())
         services.rate_limit.purge()
         services.webhook_deliveries.purge(services.clock.now())
+        services.reconciliation_records.purge(services.clock.now())
 
     return [
         Chore(1, settle_deadlines),
@@ -102,6 +103,7 @@ def chores(services: Services) -> list[Chore]:
         Chore(5, sweep_errands),
         Chore(5, sweep_provider_commands),
         Chore(15, revive_seats),
+        Chore(60, services.task_queue.reconcile),
         Chore(60, services.mailer.report_lost),
         Chore(3600, purge),
     ]
