@@ -12,10 +12,12 @@ from adapters.stripe_ledger import StripeLedger
 from adapters.stripe_prices import StripePrices
 from adapters.stripe_seller import StripeSeller
 from application.buying import Buying
+from application.missed_events import MissedEvents
+from application.object_drift import ObjectDrift
 from application.price_references import PriceReferences
 from application.price_sync import PriceSync
 from application.provider_commands import PROVIDER, ProviderCommands
-from application.reconciliation import Place, Reconciliation
+from application.reconciliation import Reconciliation
 from application.subscription_changes import SubscriptionChanges
 from projections.billing_accounts import accounts_of
 from projections.subscriptions import plans_of
@@ -72,21 +74,18 @@ class BuyingServices(BillingServices):
 
     @cached_property
     def reconciliation_records(self) -> ReconciliationRecords:
-        return ReconciliationRecords(self.database, Place)
+        return ReconciliationRecords(self.database)
 
     @cached_property
     def reconciliation(self) -> Reconciliation | None:
         """None without a key: then there is nobody to compare with."""
         account: Stripe | None = self.stripe_account
-        return account and Reconciliation(
-            StripeLedger(account, self.stripe),
-            self.billing,
-            self.billing_rules,
-            self.store,
-            self.provider_records,
-            self.reconciliation_records,
-            self.clock,
-        )
+        if account is None:
+            return None
+        ledger = StripeLedger(account, self.stripe)
+        events = MissedEvents(ledger, self.billing, self.store, self.provider_records)
+        objects = ObjectDrift(ledger, self.billing, self.billing_rules, self.store, self.clock)
+        return Reconciliation(events, objects, self.reconciliation_records, self.clock)
 
     def _accounts_of(self, organization_id: UUID) -> list[UUID]:
         with self.database.connection() as connection:

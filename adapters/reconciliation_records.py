@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from adapters.database import Database
-from domain.drift import Drift, Outcome, Run, What
-
-if TYPE_CHECKING:
-    from application.reconciliation import Place
+from domain.drift import Drift, Outcome, Place, Run, What
 
 _CLAIM = "10 minutes"
 """After which a run that says nothing is not waited for."""
@@ -20,11 +17,8 @@ _KEPT = timedelta(days=7)
 
 
 class ReconciliationRecords:
-    """`new_place` makes a place out of its columns."""
-
-    def __init__(self, database: Database, new_place: type[Place]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._new_place = new_place
 
     def claim(self, provider: str, run_id: UUID) -> bool:
         """Whether the run may begin: one at a time."""
@@ -44,13 +38,13 @@ class ReconciliationRecords:
         )
 
     def place(self, provider: str) -> Place:
-        names = ", ".join(self._new_place.__dataclass_fields__)
+        names = ", ".join(each.name for each in fields(Place))
         found = self._database.fetch_one(f"select {names} from reconciliation_places where provider = %s", (provider,))
-        return self._new_place(**(found or {}))
+        return Place(**(found or {}))
 
-    def put(self, provider: str, run_id: UUID, place: Place | None) -> None:
+    def put(self, provider: str, run_id: UUID, place: Place) -> None:
         """Keeps the place, and the claim. A run whose claim another one has taken over changes nothing."""
-        columns = asdict(place) if place else {}
+        columns = asdict(place)
         changes = "".join(f", {name} = %({name})s" for name in columns)
         self._database.execute(
             f"update reconciliation_places set claimed_until = now() + interval '{_CLAIM}'{changes}"

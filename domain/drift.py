@@ -63,6 +63,20 @@ class Run:
         return len(self.drift) - self.repaired
 
 
+@dataclass
+class Place:
+    """How far it has come; see the table `reconciliation_places`."""
+
+    events_until: datetime | None = None
+    events_goal: datetime | None = None
+    events_after: str | None = None
+    pass_began_at: datetime | None = None
+    pass_kind: str | None = None
+    pass_after: str | None = None
+    pass_ended_at: datetime | None = None
+    not_before: datetime | None = None
+
+
 _BOOKKEEPING = frozenset({"_id", "_version", "_created_on", "_modified_on", "_pending_events"})
 
 
