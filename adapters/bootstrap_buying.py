@@ -68,9 +68,10 @@ class BuyingServices(BillingServices):
         )
 
     @cached_property
-    def price_sync(self) -> PriceSync:
+    def price_sync(self) -> PriceSync | None:
+        """None without a key."""
         account: Stripe | None = self.stripe_account
-        return PriceSync(self.store, self.catalog, StripePrices(account) if account else None, self.clock)
+        return PriceSync(self.store, self.catalog, StripePrices(account), self.clock) if account else None
 
     @cached_property
     def reconciliation_records(self) -> ReconciliationRecords:

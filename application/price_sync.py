@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from application.store import Store
-from domain.buying_errors import BuyingNotSetUp
 from domain.ids import price_book_id
 from domain.plan import Plan, Price
 from domain.price_book import PriceBook, PriceLink
@@ -81,15 +80,17 @@ class Step:
 
 
 class PriceSync:
-    def __init__(self, store: Store, catalog: Catalog, shelves: Shelves | None, clock: Clock) -> None:
+    def __init__(self, store: Store, catalog: Catalog, shelves: Shelves, clock: Clock) -> None:
         self._store = store
         self._catalog = catalog
-        self._given_shelves = shelves
+        self._shelves = shelves
         self._clock = clock
 
     def run(self, *, dry_run: bool = False, archive: bool = False) -> Iterator[Step]:
-        """Step by step; left in the middle, it goes on from there. `archive`: what we have there and do not sell is
-        taken off sale. `BuyingNotSetUp` without a provider; how it refused a step."""
+        """Step by step; left in the middle, it goes on from there. Raises how the provider refused one.
+
+        `archive`: what we have there and do not sell is taken off sale.
+        """
         kept: set[str | None] = set()
         for plan in self._catalog.plans():
             product: str | None = None
@@ -99,12 +100,6 @@ class PriceSync:
                 yield step
         if archive:
             yield from self._archive(kept, dry_run)
-
-    @property
-    def _shelves(self) -> Shelves:
-        if self._given_shelves is None:
-            raise BuyingNotSetUp()
-        return self._given_shelves
 
     def _bring(self, plan: Plan, price: Price, product: str | None, dry_run: bool) -> tuple[Step, str | None]:
         """And the product that the plan's other prices are of."""

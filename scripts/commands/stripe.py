@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from scripts.commands.engine import Data, Json, engine
-from scripts.commands.output import answer, table
+from scripts.commands.output import answer, progress_in_steps, table
 
+T = TypeVar("T")
 app = typer.Typer(help="Prices at Stripe, and what lost webhooks left behind.")
 
 _DRIFT = ("kind", "reference", "what", "fields", "repaired", "problem")
@@ -28,7 +29,8 @@ def sync(
     """Bring the catalogue's prices to Stripe: found by lookup key and adopted, or made. The second time nothing
     happens; an amount is never edited, a changed price is made anew. Exit code 1 when a price was refused."""
     with engine(data) as services:
-        steps = [step.document for step in services.price_sync.run(dry_run=dry_run, archive=archive)]
+        bring = _of_stripe(services.price_sync).run
+        steps = [step.document for step in bring(dry_run=dry_run, archive=archive)]
 
     def show(found: dict[str, Any]) -> None:
         for step in found["steps"]:
@@ -55,13 +57,13 @@ def reconcile(
 ) -> None:
     """Lay Stripe's events and objects beside what we have, and take in what was lost, as its webhook would have been.
     Exit code 1 when something differs and is not repaired, or the look could not be ended."""
-    from domain.buying_errors import BuyingNotSetUp
-
     with engine(data) as services:
-        if services.reconciliation is None:
-            raise BuyingNotSetUp("No Stripe key is set, so there is nothing to compare with.")
+        reconciliation = _of_stripe(services.reconciliation)
         since = since.replace(tzinfo=since.tzinfo or UTC) if since else None
-        run = services.reconciliation.run(dry_run=dry_run, since=since, calls=calls)
+        with progress_in_steps() as say:
+            run = reconciliation.run(
+                dry_run=dry_run, since=since, calls=calls, say=lambda what, done: say(f"{done} {what}", 0, 1)
+            )
     found = {**asdict(run), "found": len(run.drift), "repaired": run.repaired}
 
     def show(found: dict[str, Any]) -> None:
@@ -70,6 +72,14 @@ def reconcile(
 
     answer(found, as_json, show)
     raise typer.Exit(int(run.left > 0 or run.problem is not None))
+
+
+def _of_stripe(part: T | None) -> T:
+    from domain.buying_errors import BuyingNotSetUp
+
+    if part is None:
+        raise BuyingNotSetUp("No Stripe key is set (USHER_STRIPE_SECRET_KEY), so there is no Stripe to ask.")
+    return part
 
 
 def _ended(found: dict[str, Any]) -> str:

@@ -52,6 +52,7 @@ def prices(services: Services) -> str:
     """Whether all that is on sale can be bought."""
     from application.price_sync import Kind
 
+    assert services.price_sync is not None
     steps = [step for step in services.price_sync.run(dry_run=True) if step.kind is not Kind.KEPT]
     if steps:
         raise Wrong(
