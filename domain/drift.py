@@ -86,11 +86,12 @@ def differences(before: Aggregate | None, after: Aggregate) -> tuple[str, ...]:
     kind = str(vars(type(after))["TOPIC"])
     if before is None:
         return (kind,)
-    was, is_now = _meaning(before), _meaning(after)
+    was, is_now = meaning(before), meaning(after)
     return tuple(f"{kind}.{name}" for name in sorted({*was, *is_now}) if was.get(name) != is_now.get(name))
 
 
-def _meaning(aggregate: Aggregate) -> dict[str, Any]:
+def meaning(aggregate: Aggregate) -> dict[str, Any]:
+    """Its state by field, without how new each part of it is and how it is kept."""
     return {name: _plain(value) for name, value in vars(aggregate).items() if name not in _BOOKKEEPING}
 
 
