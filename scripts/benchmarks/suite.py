@@ -16,6 +16,7 @@ from scripts.benchmarks.log_writing import group_commit
 from scripts.benchmarks.memory import memory
 from scripts.benchmarks.outbound import outbound
 from scripts.benchmarks.pools import seats
+from scripts.benchmarks.processing import processing
 from scripts.benchmarks.scale_out import standby
 
 Benchmark = Callable[[Installation, Effort], Iterator[Figure]]
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "acquire": acquire,
     "validate": validate,
     "webhooks": webhooks,
+    "processing": processing,
     "outbound": outbound,
     "invoices": invoices,
     "group-commit": group_commit,
