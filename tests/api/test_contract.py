@@ -23,10 +23,12 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
+from adapters.stripe_client import Stripe
 from api.app import create_app
 from domain.caller import Caller
 from domain.lease import fingerprint_digest
 from domain.rate import Allowance
+from scripts.stripe_sim.server import serving
 from tests.api.shop import CATALOG, license_of, subscription_of
 
 EXAMPLES = 8
@@ -75,7 +77,16 @@ def address(services) -> Iterator[str]:
 
 
 @pytest.fixture
-def known(services, shop, ann, caught_up) -> dict[str, str]:
+def selling(services, shop) -> Iterator[None]:
+    """Stripe can be asked, and has the prices."""
+    with serving(shop.account) as url:
+        vars(services)["stripe_account"] = Stripe("sk_test_x", services.clock, api_base=url)
+        list(services.price_sync.run())
+        yield
+
+
+@pytest.fixture
+def known(services, selling, shop, ann, caught_up) -> dict[str, str]:
     """Things that are there, by the name of the path parameter or field that leads to them."""
     reference = shop.buy(ann.organization_id)
     file = CATALOG.read_text().replace("seats: 3\n", "seats: 3\n      machines: 2\n", 1)
