@@ -75,7 +75,7 @@ class BuyingServices(BillingServices):
 
     @cached_property
     def reconciliation_records(self) -> ReconciliationRecords:
-        return ReconciliationRecords(self.database)
+        return ReconciliationRecords(self.unwalled)
 
     @cached_property
     def reconciliation(self) -> Reconciliation | None:

@@ -150,10 +150,10 @@ class Mailer:
         """Sandbox: forgets all caught mails, or those to one address (erasure of a person); answers how many."""
         return self._catcher.purge(to)
 
-    def erasing(self, user_id: UUID, organization_id: UUID) -> list[Row]:
-        """The statements that erase a person's traces, for the transaction of `User.Erased`. The log of mails has none:
-        it knows subject ids only."""
-        return [self._catcher.erasing([user_id, organization_id])]
+    def erasing(self, user_id: UUID, organization_ids: Sequence[UUID]) -> list[Row]:
+        """The statements that erase the traces of a person and of its deserted organizations, for the transaction of
+        `User.Erased`, before the person's own row goes. The log of mails has none: it knows subject ids only."""
+        return [self._catcher.erasing([user_id, *organization_ids]), self._catcher.erasing_address_of(user_id)]
 
     def _deliver(self, mail: Mail, rendered: Rendered, now: datetime) -> None:
         message, to = self._composed(mail, rendered, now)

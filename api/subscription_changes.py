@@ -185,7 +185,7 @@ def _preview(services: Services, id: UUID, when: When, previewed: Preview) -> Pr
 
 
 def _seats(services: Services, id: UUID, previewed: Preview) -> SeatsAnswer:
-    with services.database.connection() as connection:
+    with services.unwalled.connection() as connection:  # of a licence that is the caller's, as the wall has shown
         used = seats_used(connection, license_id_for(id))
     allowed = previewed.priced.terms.entitlements.with_overage(previewed.seats)
     return SeatsAnswer(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from application.license_document import license_file_document
+from application.member_notices import MEMBER_EVENTS, MemberNotices
 from application.store import Store
 from domain.ids import license_id_for, message_id
 from domain.invoice import Invoice
@@ -35,6 +36,7 @@ class Notices:
         catalog: Catalog,
         organizations: Organizations,
         users: Users,
+        members: MemberNotices,
         webhooks: WebhookNotices,
         keys: LicenseKeys,
         license_file: Callable[[Mapping[str, Any]], bytes],
@@ -45,6 +47,7 @@ class Notices:
         self._catalog = catalog
         self._organizations = organizations
         self._users = users
+        self._members = members
         self._webhooks = webhooks
         self._keys = keys
         self._license_file = license_file
@@ -56,6 +59,8 @@ class Notices:
         id = message_id(event.originator_id, event.originator_version, kind)
         if isinstance(event, User.Registered | User.PasswordResetRequested | User.PasswordChanged):
             return self._to_person(id, kind, event)
+        if isinstance(event, MEMBER_EVENTS):
+            return self._members.of(id, kind, event)
         if isinstance(event, WebhookEndpoint.Disabled):
             return self._webhooks.disabled(id, kind, event)
         if isinstance(event, Subscription.TrialEnding | Subscription.CancellationSet):

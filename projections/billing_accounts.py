@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import psycopg
 from domain.billing_account import BillingAccount
 from projections.listing import select
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement, insert, update
+from projections.read_model import OWN, Handler, ReadModel, Statement, insert, update
 
 
 def _opened(recorded: Recorded) -> Iterable[Statement]:
@@ -44,6 +44,7 @@ def _linked(recorded: Recorded) -> Iterable[Statement]:
 class BillingAccounts(ReadModel):
     name = "billing_accounts"
     tables = ("billing_accounts",)
+    tenants_see: ClassVar[Mapping[str, str]] = {"billing_accounts": OWN}
     ddl = """
         create table billing_accounts (
             account_id      uuid primary key,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from domain.ids import provider_command_id
 from domain.provider_desk import Asked, ProviderDesk
 from projections.listing import Row, page
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement, insert
+from projections.read_model import OWN, Handler, ReadModel, Statement, insert
 
 
 class CommandStatus(StrEnum):
@@ -49,6 +49,7 @@ def _ended(recorded: Recorded, status: CommandStatus, **columns: Any) -> Iterabl
 class ProviderCommands(ReadModel):
     name = "provider_commands"
     tables = ("provider_commands",)
+    tenants_see: ClassVar[Mapping[str, str]] = {"provider_commands": OWN}
     ddl = """
         create table provider_commands (
             command_id      uuid primary key,

@@ -14,6 +14,11 @@ class MailKind(StrEnum):
     VERIFY_EMAIL = "verify_email"
     RESET_PASSWORD = "reset_password"
     PASSWORD_CHANGED = "password_changed"
+    INVITATION = "invitation"
+    MEMBER_ROLE_CHANGED = "member_role_changed"
+    MEMBER_REMOVED = "member_removed"
+    OWNERSHIP_RECEIVED = "ownership_received"
+    OWNERSHIP_TRANSFERRED = "ownership_transferred"
     LICENSE_ISSUED = "license_issued"
     PAYMENT_FAILED = "payment_failed"
     PAYMENT_FAILED_URGENT = "payment_failed_urgent"
@@ -38,6 +43,9 @@ class Context:
         return frozenset(self.required) | frozenset(self.optional)
 
 
+_ORGANIZATION = {"organization_name": "text: which organization it is about"}
+_ROLE = {"role": "text: a value of domain/role.py"}
+_OWNERSHIP = Context({**_ORGANIZATION, "transferred_at": "datetime: since when"})
 _LICENSE = {
     "product_name": "text: name of the product, e.g. CODITECT",
     "organization_name": "text: whom the licence belongs to",
@@ -66,6 +74,18 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
         MailKind.PASSWORD_CHANGED: Context(
             {"changed_at": "datetime: when it was changed", "link": "http(s) address where a new password is asked for"}
         ),
+        MailKind.INVITATION: Context(
+            required={
+                **_ROLE,
+                "link": "http(s) address of the page where it is accepted",
+                "expires_at": "datetime: when the link ends",
+            },
+            optional={"inviter": "text: the proven address of whoever invites; None for a program"},
+        ),
+        MailKind.MEMBER_ROLE_CHANGED: Context({**_ORGANIZATION, **_ROLE, "changed_at": "datetime: since when"}),
+        MailKind.MEMBER_REMOVED: Context({**_ORGANIZATION, "removed_at": "datetime: since when"}),
+        MailKind.OWNERSHIP_RECEIVED: _OWNERSHIP,
+        MailKind.OWNERSHIP_TRANSFERRED: _OWNERSHIP,
         MailKind.LICENSE_ISSUED: Context(
             required={
                 **_SUBSCRIPTION,
@@ -127,9 +147,9 @@ COMMON = {
 }
 
 
-UNPROVEN = frozenset({MailKind.VERIFY_EMAIL})
-"""Goes to an address that nobody has proven to own: says nothing that was typed at registration, the name included,
-or strangers could be sent any text in our name."""
+UNPROVEN = frozenset({MailKind.VERIFY_EMAIL, MailKind.INVITATION})
+"""Goes to an address that nobody has proven to own: says nothing that was typed at registration, the names of person
+and organization included, or strangers could be sent any text in our name."""
 
 
 def license_file_name(product: str) -> str:

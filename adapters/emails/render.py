@@ -127,6 +127,7 @@ def _sayings(language: str) -> Environment:
     lines.filters["date"] = lambda at: _when(words, "date", at)
     lines.filters["moment"] = lambda at: _when(words, "moment", at)
     lines.filters["money"] = lambda money: money.text
+    lines.filters["role"] = lambda role: words["roles"][role]
     lines.filters["reason"] = lambda reason: words["reasons"].get(reason, reason)
     lines.filters["advice"] = lambda reason: words["advice"].get(reason, words["advice"]["other"])
     return lines

@@ -18,6 +18,7 @@ from scripts.benchmarks.outbound import outbound
 from scripts.benchmarks.pools import seats
 from scripts.benchmarks.processing import processing
 from scripts.benchmarks.scale_out import standby
+from scripts.benchmarks.tenants import tenants
 
 Benchmark = Callable[[Installation, Effort], Iterator[Figure]]
 
@@ -39,7 +40,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "seats": seats,
     "million": million,
     "standby": standby,
+    "tenants": tenants,
 }
-_ONLY_NAMED = ("invoices", "servers", "seats", "million", "standby")
+_ONLY_NAMED = ("invoices", "servers", "seats", "million", "standby", "tenants")
 DEFAULT = tuple(name for name in BENCHMARKS if name not in _ONLY_NAMED)
 """What runs when nothing is named: all that does not take long, and the ground under it."""

@@ -30,11 +30,13 @@ VALUES: dict[str, Any] = {
     "amount": Money(29000, "usd"),
     "attempt": 2,
     "reason": "payment_failed",
+    "role": "developer",
+    "inviter": "grace@example.com",
     "endpoint": "https://hooks.example.com",
     "endpoint_id": "018f0000-0000-7000-8000-000000000002",
     "resumes_at": 4711,
     **dict.fromkeys(("expires_at", "changed_at", "works_until", "next_attempt_at", "suspended_at"), AT),
-    **dict.fromkeys(("revoked_at", "trial_ends_at", "disabled_at"), AT),
+    **dict.fromkeys(("revoked_at", "trial_ends_at", "removed_at", "transferred_at", "disabled_at"), AT),
 }
 REQUIRED = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].required]
 OPTIONAL = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].optional]
@@ -104,7 +106,7 @@ def test_a_key_that_the_kind_does_not_know_is_refused() -> None:
 def test_the_words_use_exactly_the_documented_keys(language: str, kind: MailKind) -> None:
     words = _words()[language]["kinds"][kind.value]
     parser = Environment()
-    parser.filters |= dict.fromkeys(("date", "moment", "money", "reason", "advice"), str)
+    parser.filters |= dict.fromkeys(("date", "moment", "money", "reason", "advice", "role"), str)
     used = meta.find_undeclared_variables(parser.parse(str(words)))
     tested = {block["if"] for block in words["body"] if "if" in block}
     assert used - COMMON.keys() == CONTEXTS[kind].keys
