@@ -23,12 +23,10 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from adapters.stripe_client import Stripe
 from api.app import create_app
 from domain.caller import Caller
 from domain.lease import fingerprint_digest
 from domain.rate import Allowance
-from scripts.stripe_sim.server import serving
 from tests.api.shop import CATALOG, license_of, subscription_of
 
 EXAMPLES = 8
@@ -74,15 +72,6 @@ def address(services) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
         thread.join(timeout=10)
-
-
-@pytest.fixture
-def selling(services, shop) -> Iterator[None]:
-    """Stripe can be asked, and has the prices."""
-    with serving(shop.account) as url:
-        vars(services)["stripe_account"] = Stripe("sk_test_x", services.clock, api_base=url)
-        list(services.price_sync.run())
-        yield
 
 
 @pytest.fixture
