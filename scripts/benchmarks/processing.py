@@ -66,13 +66,15 @@ def _whole(lives: Iterator[Events], least: int) -> Events:
 def _answers(installation: Installation, effort: Effort, lives: Iterator[Events]) -> Figure:
     """At a fixed pace, while the worker processes what came: an answer's time counts from when its turn was."""
     seconds = effort.rounds * effort.seconds
-    events = _whole(lives, int(RATE * seconds))
-    signed = [_post(event) for event in events]
+    events = _whole(lives, int(RATE * (seconds + effort.warm_up)))
+    signed = iter([_post(event) for event in events])
     with serving("engine", installation.settings) as server, working(installation):
-        load = PacedLoad([server.address], iter(signed), _is_new, _CONNECTIONS)
-        slice = uvloop.run(load.run(RATE, seconds))
+        warm_up, slice = (
+            uvloop.run(PacedLoad([server.address], signed, _is_new, _CONNECTIONS).run(RATE, each))
+            for each in (effort.warm_up, seconds)
+        )
         left = _unprocessed(installation.services)
-        _store(installation.services, events[slice.answers :])
+        _store(installation.services, events[warm_up.answers + slice.answers :])
         _wait_until_few(installation.services, 0)
     details = {
         "p50_ms": round(slice.milliseconds(0.5), 1),
@@ -101,11 +103,16 @@ def _drain(installation: Installation, effort: Effort, lives: Iterator[Events]) 
 
 @contextmanager
 def working(installation: Installation) -> Iterator[psutil.Process]:
-    """A worker process."""
+    """A worker process that is at work: what it takes to start is not measured."""
     environment = {**os.environ, **installation.settings.as_environment()}
     command = [sys.executable, "-m", "scripts.cli", "worker"]
     child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
     try:
+        while "worker" not in installation.services.process_beats.alive():
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the worker did not start")
+            time.sleep(0.02)
         yield psutil.Process(child.pid)
     finally:
         child.send_signal(signal.SIGTERM)
