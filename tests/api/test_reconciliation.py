@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -21,6 +22,7 @@ def test_runs_and_what_they_found_are_listed_for_the_vendor(vendor, services, ad
     assert before == {"events_until": None, "objects_until": None, "data": [], "next": None}
     vendor.pay(vendor.checkout(vendor.organization()))
     services.reconciliation.run()
+    vendor.account.advance(timedelta(minutes=1))
     services.reconciliation.run()
     first = admin.get("/admin/reconciliation", params={"limit": 1}).json()
     (newest,) = first["data"]
