@@ -21,16 +21,16 @@ from domain.payment import Payment
 from domain.plan import Plan
 from domain.price_book import PriceBook
 from domain.product import Product
+from domain.provider_desk import ProviderDesk
 from domain.provider_event import ProviderEvent
 from domain.queue_ticket import QueueTicket
 from domain.quota import Quota
 from domain.seat import Seat
 from domain.seat_denial import SeatDenial
-from domain.sign_in_policy import SignInPolicy
+from domain.sentences_of_people import WAYS_IN
 from domain.subscription import Subscription
 from domain.tax_rate import TaxRate
 from domain.usage_subject import UsageSubject
-from domain.user import LinkCause, PasswordProof, User
 from domain.vendor import Vendor
 from domain.webhook_endpoint import WebhookEndpoint
 
@@ -42,40 +42,7 @@ def sentence_of(event: Event) -> str:
 
 SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     # people
-    User.Registered: lambda e: (
-        f"A person registered with organization {say.short(e.organization_id)}"
-        if e.organization_id
-        else "A person registered through an invitation"
-    ),
-    User.EmailVerified: lambda _: "The person confirmed the e-mail address",
-    User.PasswordResetRequested: lambda _: "A link to set a new password was asked for",
-    User.PasswordChanged: lambda e: (
-        "The person set a new password through a mailed link"
-        if e.proof is PasswordProof.MAILED_LINK
-        else "The person changed the password"
-    ),
-    User.Renamed: lambda _: "The person's name was changed",
-    User.SignInLinkRequested: lambda e: (
-        "A link that signs in was asked for"
-        if e.cause is LinkCause.ASKED_FOR
-        else "Passwords were guessed, so a link that signs in was mailed to the person"
-    ),
-    User.SignInLinkUsed: lambda _: "The person signed in by a mailed link",
-    User.NewDeviceSignedIn: lambda e: f"The person signed in on a new device, session {say.short(e.session)}",
-    User.EmailChangeRequested: lambda _: "Another e-mail address was given, to be confirmed by it",
-    User.EmailChanged: lambda _: "The person's e-mail address was changed, confirmed by the new one",
-    User.SecondFactorAdded: lambda _: "The person added a second factor",
-    User.SecondFactorRemoved: lambda _: "The person removed the second factor",
-    User.RecoveryCodesRenewed: lambda _: "The person made new recovery codes; the old ones are void",
-    User.RecoveryCodeUsed: lambda e: (
-        f"The person used a recovery code in place of the second factor; {e.left} are left"
-    ),
-    User.IdentityLinked: lambda e: f"The person linked an account of {e.provider} to sign in by",
-    User.IdentityUnlinked: lambda e: f"The person unlinked the account of {e.provider}",
-    User.RefreshTokenReused: lambda e: (
-        f"A refresh token came twice, so log-in session {say.short(e.session)} was ended"
-    ),
-    User.Erased: lambda _: "The person's data was erased",
+    **WAYS_IN,
     Organization.Registered: lambda e: "The organization was registered" + say.by(e.founder),
     Organization.Adopted: lambda e: (
         f"The organization was made for customer {e.customer} of {say.provider(e.provider)}"
@@ -101,9 +68,6 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Owner {say.short(e.former)} handed the organization over to member {say.short(e.user_id)} and is admin now"
     ),
     Organization.MemberErased: lambda e: f"Member {say.short(e.user_id)} is gone: the person's data was erased",
-    SignInPolicy.Opened: lambda _: "The organization began to say how its members have to sign in",
-    SignInPolicy.SecondFactorDemanded: lambda _: "Members need a second factor from now on",
-    SignInPolicy.SecondFactorWaived: lambda _: "Members need no second factor any more",
     ApiKey.Issued: lambda e: (
         f"API key {e.prefix}… of {'the organization' if e.organization_id else 'the vendor'}"
         f" was issued for {say.listed(e.scopes)}"
@@ -128,6 +92,9 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Plan.Returned: lambda _: "The plan is on sale again under the terms it had",
     PriceBook.Opened: lambda _: "The price book was opened",
     PriceBook.Revised: say.revised,
+    PriceBook.PricesLinked: lambda e: (
+        f"The provider's prices stand for ours: {say.listed(f'{one.reference} for {one.tag.code}' for one in e.links)}"
+    ),
     Vendor.Introduced: lambda e: f"Papers name the vendor: {e.identity.name}",
     Vendor.Described: lambda e: f"Papers issued from now on say of the vendor: {e.identity.name}",
     # usage and limits
@@ -199,6 +166,8 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Not all that was paid on invoice {say.short(e.invoice_id)} went back after all"
     ),
     Subscription.PaymentDisputed: say.disputed,
+    Subscription.HeldChangeSet: say.held,
+    Subscription.PlannedChangeSet: say.planned,
     Subscription.TrialEnding: lambda e: f"The provider reminds: the trial ends on {say.when(e.trial_end)}",
     Subscription.Transferred: lambda e: f"The subscription went over to organization {say.short(e.organization_id)}",
     # invoices
@@ -266,7 +235,35 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Payment.DisputeReported: say.dispute,
     Payment.FundsMoved: say.funds,
     Payment.Transferred: lambda e: f"The payment went over to organization {say.short(e.organization_id)}",
-    # what providers report
+    # what providers are asked to do, and what they report
+    ProviderDesk.SetUp: lambda e: f"From here on {say.provider(e.provider)} is asked about {say.short(e.subject)}",
+    ProviderDesk.CustomerAsked: lambda e: (
+        f"Organization {say.short(e.organization_id)} was to become a customer{say.command(e)}"
+    ),
+    ProviderDesk.CheckoutAsked: lambda e: (
+        f"A page to buy {say.count(e.ask.quantity, 'unit')} of {e.ask.price} was asked for{say.command(e)}"
+    ),
+    ProviderDesk.PortalAsked: lambda e: (
+        f"The billing portal of customer {e.ask.customer} was asked for{say.command(e)}"
+    ),
+    ProviderDesk.ChangeAsked: lambda e: (
+        f"A change to {say.count(e.ask.quantity, 'unit')} of {e.ask.price or 'the same price'} was asked for at once"
+        f"{say.command(e)}"
+    ),
+    ProviderDesk.LaterChangeAsked: lambda e: (
+        f"A change to {say.count(e.ask.quantity, 'unit')} of {e.ask.price} was asked for from the next period on"
+        f"{say.command(e)}"
+    ),
+    ProviderDesk.WithdrawalAsked: lambda e: f"The change that was to come was to be withdrawn{say.command(e)}",
+    ProviderDesk.CancellationAsked: lambda e: (
+        f"A cancellation was asked for{' with the end of the period' if e.ask.at_period_end else ' at once'}"
+        f"{say.command(e)}"
+    ),
+    ProviderDesk.PauseAsked: lambda e: f"A pause was asked for{say.command(e)}",
+    ProviderDesk.ResumptionAsked: lambda e: f"The subscription was to go on{say.command(e)}",
+    ProviderDesk.Done: lambda e: f"The provider has done it: {e.reference}{say.command(e)}",
+    ProviderDesk.Refused: lambda e: f"It was refused{say.because(e.reason)}{say.command(e)}",
+    ProviderDesk.GivenUp: lambda e: f"It was given up{say.because(e.reason)}{say.command(e)}",
     ProviderEvent.Received: lambda e: f"{say.provider(e.provider)} reported {e.type} ({e.event})",
     ProviderEvent.Processed: lambda e: (
         f"The report was processed; it touched {say.count(len(e.consequences), 'object')}"
