@@ -140,6 +140,7 @@ INTERNAL: Final[frozenset[type[Event]]] = frozenset(
     {
         Subscription.Entitled,
         Subscription.Reported,
+        Subscription.PeriodLearned,
         Subscription.PaymentFailed,  # told as invoice.payment_failed
         Subscription.InvoiceSettled,  # told as invoice.paid
         Subscription.PaymentRefunded,  # told as invoice.refunded

@@ -145,6 +145,9 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Subscription.Entitled: lambda _: "The subscription earned the right to a licence",
     Subscription.PlanChanged: lambda e: f"The subscription moved to {say.bought(e.purchase)}",
     Subscription.QuantityChanged: lambda e: f"The subscription now buys {say.count(e.quantity, 'unit')}",
+    Subscription.PeriodLearned: lambda e: (
+        f"An older report told of a period: {say.when(e.period_start)} to {say.when(e.period_end)}"
+    ),
     Subscription.PeriodBegan: lambda e: f"A period began: {say.when(e.period_start)} to {say.when(e.period_end)}",
     Subscription.TrialSet: lambda e: f"The trial runs {say.until(e.trial_end)}" if e.trial_end else "The trial is off",
     Subscription.CancellationSet: lambda e: (

@@ -36,7 +36,7 @@ class Subscription(Aggregate):
         last_paid_at: datetime | None
         refunds: dict[UUID, datetime]
         disputes: dict[str, Dispute]
-        anchors: tuple[datetime, ...]  # the beginning of each run of periods: the first, and where it was moved
+        periods: frozenset[tuple[datetime, datetime]]  # every paid one that was reported, from when until when
         held: HeldChange | None
         offers: frozenset[UUID]  # invoices of changes that were held: nobody is behind who does not pay one
         planned: dict[str, tuple[Seen, PlannedChange | None]]  # by the provider's schedule
@@ -52,10 +52,11 @@ class Subscription(Aggregate):
         self, terms: Terms, purchase: Purchase, *, seen: Seen, now: datetime, held: HeldChange | None = None
     ) -> None:
         """Takes over a report that is newer than what is known; an older one can still prove that there was a right
-        to a licence once."""
+        to a licence once, and when a period was."""
         if terms.status.entitles and not self.is_entitled:
             self.record(self.Entitled, now=now)
         if seen <= self.seen:
+            self._learn_period(terms.period_start, terms.period_end, now)
             return
         if purchase != self.purchase:
             self.record(self.PlanChanged, now=now, purchase=purchase)
@@ -63,6 +64,10 @@ class Subscription(Aggregate):
         if held != self.held:
             self.record(self.HeldChangeSet, now=now, change=held)
         self.record(self.Reported, now=now, seen=seen)
+
+    def _learn_period(self, start: datetime, end: datetime, now: datetime) -> None:
+        if (start, end) not in self.periods:
+            self.record(self.PeriodLearned, now=now, period_start=start, period_end=end)
 
     def _report_terms(self, terms: Terms, now: datetime) -> None:
         if terms.quantity != self.terms.quantity:
@@ -110,6 +115,15 @@ class Subscription(Aggregate):
             self.record(self.PlannedChangeSet, now=now, schedule=schedule, change=change, seen=seen, was_planned=was)
 
     @property
+    def anchors(self) -> tuple[datetime, ...]:
+        """The beginning of each run of periods: the first, and where it was moved."""
+        found: list[datetime] = []
+        for start, end in sorted(self.periods):
+            if not found or not continues(found[-1], start, end):
+                found.append(start)
+        return tuple(found)
+
+    @property
     def next_change(self) -> PlannedChange | None:
         """The first one that is planned."""
         planned = [change for _, change in self.planned.values() if change is not None]
@@ -146,7 +160,7 @@ class Subscription(Aggregate):
             subscription.last_paid_at = None
             subscription.refunds = {}
             subscription.disputes = {}
-            subscription.anchors = (self.terms.period_start,)
+            subscription.periods = frozenset({(self.terms.period_start, self.terms.period_end)})
             subscription.held = None
             subscription.offers = frozenset()
             subscription.planned = {}
@@ -177,9 +191,18 @@ class Subscription(Aggregate):
         period_end: datetime
 
         def apply(self, subscription: Subscription) -> None:
-            if not continues(subscription.anchors[-1], self.period_start, self.period_end):
-                subscription.anchors = (*subscription.anchors, self.period_start)
+            subscription.periods |= {(self.period_start, self.period_end)}
             subscription.terms = replace(subscription.terms, period_start=self.period_start, period_end=self.period_end)
+
+    class PeriodLearned(Aggregate.Event):
+        """From a report that is older than what is known."""
+
+        TOPIC = "subscription.period_learned"
+        period_start: datetime
+        period_end: datetime
+
+        def apply(self, subscription: Subscription) -> None:
+            subscription.periods |= {(self.period_start, self.period_end)}
 
     class TrialSet(Aggregate.Event):
         TOPIC = "subscription.trial_set"

@@ -75,9 +75,10 @@ def work(settings: Settings, dies_at: int, said: Connection) -> None:
 
     services: Services = build(settings)
     steps = Steps(dies_at)
-    steps.around_connections(services.database)
+    steps.around_connections(services.unwalled)
     for name in ("tighten", "publish"):
         steps.around(services.seat_work, name)
+    steps.around(services.quota_work, "forget")
     steps.around(services.task_queue, "_send")
     steps.within(services.billing, "process", lambda: said.send("done"))
     said.send("ready")
