@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 
 from api.access import Rule, Who, of_member, ruled
 from domain.api_key import Scope
-from domain.errors import NotAllowed, NotAuthenticated, NotFound
+from domain.errors import AddressNotAllowed, NotAllowed, NotAuthenticated, NotFound
 from domain.role import Authority, Role
 
 if TYPE_CHECKING:
@@ -37,7 +37,11 @@ class Caller:
     scopes: frozenset[Scope]
     user_id: UUID | None = None
     role: Role | None = None
-    key_id: UUID | None = None
+    key: KnownKey | None = None
+
+    @property
+    def key_id(self) -> UUID | None:
+        return self.key.key_id if self.key else None
 
     @property
     def is_admin(self) -> bool:
@@ -152,7 +156,8 @@ def opened_by(what: str) -> Any:
 
 
 def address_of(request: Request) -> str:
-    """The client's network address, for rate limits; a trusted proxy's word is taken by the server in front."""
+    """The client's network address, for rate limits and keys that are bound to some: as trusted proxies say
+    (`USHER_TRUSTED_PROXIES`, api/server.py), else that of the connection."""
     return request.client.host if request.client else "unknown"
 
 
@@ -164,8 +169,18 @@ async def _read(request: Request) -> Caller:
         raise NotAuthenticated()
     if credential.startswith("eyJ"):
         return await _person(services, credential)
-    known = services.api_keys.remembered(credential)
-    return _program(known) if known else await run_in_threadpool(_look_up, services, credential)
+    return await program(services, credential, address_of(request))
+
+
+async def program(services: Services, secret: str, address: str) -> Caller:
+    """The caller of an API key. `NotAuthenticated`, `AddressNotAllowed`."""
+    keys = services.api_keys
+    key = keys.remembered(secret) or await run_in_threadpool(keys.identify, secret)
+    if key is None:
+        raise NotAuthenticated("This API key is not known, has expired, or was rotated or revoked.")
+    if not key.restrictions.admit(address):
+        raise AddressNotAllowed()
+    return Caller(f"key:{key.key_id}", key.organization_id, key.scopes, key=key)
 
 
 async def _person(services: Services, token: str) -> Caller:
@@ -182,17 +197,6 @@ async def _person(services: Services, token: str) -> Caller:
     if role is None:
         raise NotAuthenticated("You are not a member of this organization any more; log in again.")
     return Caller(actor, who.organization_id, role.scopes, who.user_id, role)
-
-
-def _look_up(services: Services, secret: str) -> Caller:
-    key = services.api_keys.identify(secret)
-    if key is None:
-        raise NotAuthenticated("This API key is not known, or was rotated or revoked.")
-    return _program(key)
-
-
-def _program(key: KnownKey) -> Caller:
-    return Caller(f"key:{key.key_id}", key.organization_id, key.scopes, key_id=key.key_id)
 
 
 def _organization_in(request: Request) -> UUID | None:

@@ -25,6 +25,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   └── TicketInvalid
     ├── NotAllowed                  a good credential without the right
     │   ├── EmailNotVerified
+    │   ├── AddressNotAllowed       an API key from another address than it may be used from
     │   ├── SeatNotAllowed          the licence's lists leave this user or machine out
     │   ├── LicenseSuspended
     │   ├── LicenseExpired
@@ -192,6 +193,11 @@ class NotAllowed(UsherError):
 class EmailNotVerified(NotAllowed):
     code = "email_not_verified"
     sentence = "Confirm the e-mail address first; the link is in the mail we sent."
+
+
+class AddressNotAllowed(NotAllowed):
+    code = "address_not_allowed"
+    sentence = "This API key may not be used from this address."
 
 
 class SeatNotAllowed(NotAllowed):

@@ -122,6 +122,7 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
     Organization.Merged: (Told("organization.merged"),),
     ApiKey.Issued: (Told("api_key.issued"),),
     ApiKey.Rotated: (Told("api_key.rotated"),),
+    ApiKey.Restricted: (Told("api_key.restricted"),),
     ApiKey.Revoked: (Told("api_key.revoked"),),
     WebhookEndpoint.Disabled: (Told("webhook_endpoint.disabled"),),
 }
@@ -227,6 +228,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "organization.merged": "The organization became one with another.",
     "api_key.issued": "An API key was issued.",
     "api_key.rotated": "An API key has a new secret.",
+    "api_key.restricted": "An API key has another end, or may be used from other addresses.",
     "api_key.revoked": "An API key was revoked.",
     "webhook_endpoint.disabled": "An endpoint is told nothing more; other endpoints are told that.",
 }

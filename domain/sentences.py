@@ -85,9 +85,13 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Organization.MemberErased: lambda e: f"Member {say.short(e.user_id)} is gone: the person's data was erased",
     ApiKey.Issued: lambda e: (
         f"API key {e.prefix}… of {'the organization' if e.organization_id else 'the vendor'}"
-        f" was issued for {say.listed(e.scopes)}"
+        f" was issued for {say.listed(e.scopes)}{say.key_bounds(e.expires_at, e.networks, e.product)}"
     ),
-    ApiKey.Rotated: lambda e: f"The API key has a new secret, {e.prefix}…; the old one stopped working",
+    ApiKey.Rotated: lambda e: (
+        f"The API key has a new secret, {e.prefix}…; the old one"
+        f" {'works until ' + say.when(e.former_until) if e.former_until else 'stopped working'}"
+    ),
+    ApiKey.Restricted: lambda e: f"The API key has other bounds{say.key_bounds(e.expires_at, e.networks) or ': none'}",
     ApiKey.Revoked: lambda _: "The API key was revoked",
     # catalogue
     Product.Registered: lambda e: (
