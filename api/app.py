@@ -44,6 +44,7 @@ from api import (
     seat_rules,
     seats,
     subscriptions,
+    tokens,
     usage,
     usage_charts,
     usage_reports,
@@ -69,6 +70,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     members.router,
     invitations.router,
     api_keys.router,
+    tokens.router,
     licenses.router,
     machines.router,
     seat_rules.router,
@@ -94,6 +96,7 @@ HOT: tuple[BaseRoute, ...] = (
     *seats.routes(BASE),
     *validation.routes(BASE),
     *usage.routes(BASE),
+    *tokens.routes(BASE),
     *webhooks.routes(BASE),
 )
 """Matched before all others."""

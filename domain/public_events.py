@@ -131,7 +131,7 @@ INTERNAL_KINDS: Final = frozenset(
     {
         *("billing_account", "meter", "plan", "price_book", "product", "provider_event", "tax_rate", "usage_subject"),
         *("user", "vendor"),
-        "webhook_endpoint",
+        *("token_grant", "webhook_endpoint"),
     }
 )
 """Aggregates whose facts are not told, but for those above: what the vendor does himself, how reports are processed,

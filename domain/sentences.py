@@ -28,6 +28,7 @@ from domain.seat import Seat
 from domain.seat_denial import SeatDenial
 from domain.subscription import Subscription
 from domain.tax_rate import TaxRate
+from domain.token_grant import RevokedReason, TokenGrant
 from domain.usage_subject import UsageSubject
 from domain.user import PasswordProof, User
 from domain.vendor import Vendor
@@ -93,6 +94,12 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     ),
     ApiKey.Restricted: lambda e: f"The API key has other bounds{say.key_bounds(e.expires_at, e.networks) or ': none'}",
     ApiKey.Revoked: lambda _: "The API key was revoked",
+    TokenGrant.Issued: lambda e: f"Tokens for {e.product} were generated under licence {say.short(e.license_id)}",
+    TokenGrant.Revoked: lambda e: (
+        "A refresh token came twice, so the tokens were revoked"
+        if e.reason is RevokedReason.REUSED
+        else "The tokens were revoked"
+    ),
     # catalogue
     Product.Registered: lambda e: (
         f"Product {e.name} ({e.code}) was registered; its keys begin with {e.license_key_prefix}"

@@ -79,6 +79,7 @@ def chores(services: Services) -> list[Chore]:
         services.login_sessions.purge(services.clock.now())
         services.stored_answers.purge(services.clock.now())
         services.sent_invitations.purge(services.clock.now())
+        services.token_grants.purge(services.clock.now())
         services.rate_limit.purge()
         services.webhook_deliveries.purge(services.clock.now())
 
