@@ -1,10 +1,11 @@
-"""The part of the composition root that is about tokens for solutions."""
+"""The part of the composition root that is about tokens for solutions, and how often anybody may call."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from adapters.call_rates import CallRates
 from adapters.infrastructure import Infrastructure
 from adapters.token_grants import TokenGrants
 from application.solution_tokens import Introspection, SolutionTokens
@@ -26,6 +27,11 @@ class TokenServices(Infrastructure):
     @cached_property
     def token_grants(self) -> TokenGrants:
         return TokenGrants(self.unwalled, self.remembered)
+
+    @cached_property
+    def call_rates(self) -> CallRates:
+        """For the event loop of this process."""
+        return CallRates(self.redis_line, processes=self.settings.api_workers)
 
     @cached_property
     def solution_tokens(self) -> SolutionTokens:

@@ -11,8 +11,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 
 from api.access import Rule, Who, of_member, ruled
+from api.call_rates import count_call
 from domain.api_key import Scope
 from domain.errors import AddressNotAllowed, NotAllowed, NotAuthenticated, NotFound
+from domain.rate import RateClass
 from domain.role import Authority, Role
 
 if TYPE_CHECKING:
@@ -99,6 +101,7 @@ async def admit(request: Request, rule: Rule) -> Caller:
     """The caller, if the rule lets it in; from here on a caller that acts for an organization reads nothing of
     others."""
     caller = await identify(request)
+    await count_call(request, caller, rule.rate)
     rule.check(caller, _organization_in(request))
     if rule.who is Who.MEMBER and caller.organization_id is not None:
         services: Services = request.app.state.services
@@ -116,10 +119,10 @@ def let_in(rule: Rule) -> Any:
     return Depends(admitted)
 
 
-def require(*scopes: Scope) -> Any:
+def require(*scopes: Scope, rate: RateClass = RateClass.API) -> Any:
     """Dependency: whoever acts for an organization, or the vendor, with these rights: a member by its role, a key by
     its scopes, e.g. `caller: Caller = require(Scope.LICENSES_READ)`."""
-    return let_in(of_member(*scopes))
+    return let_in(of_member(*scopes, rate=rate))
 
 
 def require_role(role: Role) -> Any:

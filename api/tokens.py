@@ -18,18 +18,20 @@ from starlette.responses import Response
 from api.access import of_member
 from api.auth import Caller, address_of, holder_of, identify, program, require, services_of
 from api.bodies import Body, Code, Token
+from api.call_rates import count_call
 from api.hot import HotRoute, answer_json, operation, read_body, validated
 from api.idempotency import RepeatableRoute
 from domain import durations
 from domain.api_key import Scope
 from domain.errors import InvalidRequest, NotAuthenticated
+from domain.rate import RateClass
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
     from application.solution_tokens import TokenPair
 
 router = APIRouter(tags=["tokens"], route_class=RepeatableRoute)
-_READS = of_member(Scope.TOKENS_READ)
+_READS = of_member(Scope.TOKENS_READ, rate=RateClass.INTAKE)
 _FORM = "application/x-www-form-urlencoded"
 _LONGEST_FORM_FIELDS = 20
 TokenScope = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21\x23-\x5B\x5D-\x7E]+$")]
@@ -160,6 +162,7 @@ async def _introspector(request: Request) -> Caller:
         caller = request.scope["caller"] = await program(_services(request), secret, address_of(request))
         request.scope["attribution"].actor = caller.actor
     caller = await identify(request)
+    await count_call(request, caller, _READS.rate)
     _READS.check(caller)
     return caller
 
