@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import Any
 
-from adapters.bootstrap_billing import BillingServices
+from adapters.bootstrap_buying import BuyingServices
 from adapters.bootstrap_outbound import OutboundServices
 from adapters.bootstrap_people import PeopleServices
 from adapters.bootstrap_tokens import TokenServices
@@ -55,7 +55,7 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(PeopleServices, BillingServices, OutboundServices, UsageServices, TokenServices):
+class Services(PeopleServices, BuyingServices, OutboundServices, UsageServices, TokenServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)

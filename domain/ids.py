@@ -71,6 +71,16 @@ def organization_id_for(provider: str, customer: str) -> UUID:
     return uuid5(_USHER, f"organization/{provider}/{customer}")
 
 
+def provider_desk_id(provider: str, subject: UUID) -> UUID:
+    """The stream of what a provider is asked to do about one thing."""
+    return uuid5(_USHER, f"provider-desk/{provider}/{subject}")
+
+
+def provider_command_id(desk: UUID, number: int) -> UUID:
+    """Command `number` (from 1) of a desk: the key under which the provider does it once."""
+    return uuid5(desk, f"command/{number}")
+
+
 def license_id_for(subscription_id: UUID) -> UUID:
     """The one licence of a subscription."""
     return uuid5(_USHER, f"license/{subscription_id}")

@@ -84,6 +84,8 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
         *_CHANGED,
         Told("subscription.ended", lambda event: event.status is SubscriptionStatus.CANCELED),
     ),
+    Subscription.HeldChangeSet: _CHANGED,
+    Subscription.PlannedChangeSet: (Told("subscription.changed", lambda event: event.change or event.was_planned),),
     Subscription.TrialEnding: (Told("subscription.trial_ending"),),
     Subscription.PaymentDisputed: (Told("subscription.payment_disputed"),),
     Subscription.Transferred: (Told("subscription.transferred"),),
@@ -129,9 +131,8 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
 
 INTERNAL_KINDS: Final = frozenset(
     {
-        *("billing_account", "meter", "plan", "price_book", "product", "provider_event", "tax_rate", "usage_subject"),
-        *("user", "vendor"),
-        *("token_grant", "webhook_endpoint"),
+        *("billing_account", "meter", "plan", "price_book", "product", "provider_desk", "provider_event", "tax_rate"),
+        *("token_grant", "usage_subject", "user", "vendor", "webhook_endpoint"),
     }
 )
 """Aggregates whose facts are not told, but for those above: what the vendor does himself, how reports are processed,
@@ -140,6 +141,7 @@ INTERNAL: Final[frozenset[type[Event]]] = frozenset(
     {
         Subscription.Entitled,
         Subscription.Reported,
+        Subscription.PeriodLearned,
         Subscription.PaymentFailed,  # told as invoice.payment_failed
         Subscription.InvoiceSettled,  # told as invoice.paid
         Subscription.PaymentRefunded,  # told as invoice.refunded
@@ -197,7 +199,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "queue_ticket.lapsed": "A place in the queue lapsed.",
     "queue_ticket.left": "A place in the queue was given up.",
     "subscription.started": "A subscription began.",
-    "subscription.changed": "Plan, quantity, period, trial, cancellation or status changed; told once for each report.",
+    "subscription.changed": "Plan, quantity, period, trial, end, status or plans changed; told once for each report.",
     "subscription.ended": "The subscription is over.",
     "subscription.trial_ending": "The trial ends in a few days.",
     "subscription.payment_disputed": "A payment was disputed at the bank, or the dispute was decided.",

@@ -21,6 +21,7 @@ from domain.payment import Payment
 from domain.plan import Plan
 from domain.price_book import PriceBook
 from domain.product import Product
+from domain.provider_desk import ProviderDesk
 from domain.provider_event import ProviderEvent
 from domain.queue_ticket import QueueTicket
 from domain.quota import Quota
@@ -118,6 +119,9 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Plan.Returned: lambda _: "The plan is on sale again under the terms it had",
     PriceBook.Opened: lambda _: "The price book was opened",
     PriceBook.Revised: say.revised,
+    PriceBook.PricesLinked: lambda e: (
+        f"The provider's prices stand for ours: {say.listed(f'{one.reference} for {one.tag.code}' for one in e.links)}"
+    ),
     Vendor.Introduced: lambda e: f"Papers name the vendor: {e.identity.name}",
     Vendor.Described: lambda e: f"Papers issued from now on say of the vendor: {e.identity.name}",
     # usage and limits
@@ -168,6 +172,9 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Subscription.Entitled: lambda _: "The subscription earned the right to a licence",
     Subscription.PlanChanged: lambda e: f"The subscription moved to {say.bought(e.purchase)}",
     Subscription.QuantityChanged: lambda e: f"The subscription now buys {say.count(e.quantity, 'unit')}",
+    Subscription.PeriodLearned: lambda e: (
+        f"An older report told of a period: {say.when(e.period_start)} to {say.when(e.period_end)}"
+    ),
     Subscription.PeriodBegan: lambda e: f"A period began: {say.when(e.period_start)} to {say.when(e.period_end)}",
     Subscription.TrialSet: lambda e: f"The trial runs {say.until(e.trial_end)}" if e.trial_end else "The trial is off",
     Subscription.CancellationSet: lambda e: (
@@ -189,6 +196,8 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Not all that was paid on invoice {say.short(e.invoice_id)} went back after all"
     ),
     Subscription.PaymentDisputed: say.disputed,
+    Subscription.HeldChangeSet: say.held,
+    Subscription.PlannedChangeSet: say.planned,
     Subscription.TrialEnding: lambda e: f"The provider reminds: the trial ends on {say.when(e.trial_end)}",
     Subscription.Transferred: lambda e: f"The subscription went over to organization {say.short(e.organization_id)}",
     # invoices
@@ -256,7 +265,35 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Payment.DisputeReported: say.dispute,
     Payment.FundsMoved: say.funds,
     Payment.Transferred: lambda e: f"The payment went over to organization {say.short(e.organization_id)}",
-    # what providers report
+    # what providers are asked to do, and what they report
+    ProviderDesk.SetUp: lambda e: f"From here on {say.provider(e.provider)} is asked about {say.short(e.subject)}",
+    ProviderDesk.CustomerAsked: lambda e: (
+        f"Organization {say.short(e.organization_id)} was to become a customer{say.command(e)}"
+    ),
+    ProviderDesk.CheckoutAsked: lambda e: (
+        f"A page to buy {say.count(e.ask.quantity, 'unit')} of {e.ask.price} was asked for{say.command(e)}"
+    ),
+    ProviderDesk.PortalAsked: lambda e: (
+        f"The billing portal of customer {e.ask.customer} was asked for{say.command(e)}"
+    ),
+    ProviderDesk.ChangeAsked: lambda e: (
+        f"A change to {say.count(e.ask.quantity, 'unit')} of {e.ask.price or 'the same price'} was asked for at once"
+        f"{say.command(e)}"
+    ),
+    ProviderDesk.LaterChangeAsked: lambda e: (
+        f"A change to {say.count(e.ask.quantity, 'unit')} of {e.ask.price} was asked for from the next period on"
+        f"{say.command(e)}"
+    ),
+    ProviderDesk.WithdrawalAsked: lambda e: f"The change that was to come was to be withdrawn{say.command(e)}",
+    ProviderDesk.CancellationAsked: lambda e: (
+        f"A cancellation was asked for{' with the end of the period' if e.ask.at_period_end else ' at once'}"
+        f"{say.command(e)}"
+    ),
+    ProviderDesk.PauseAsked: lambda e: f"A pause was asked for{say.command(e)}",
+    ProviderDesk.ResumptionAsked: lambda e: f"The subscription was to go on{say.command(e)}",
+    ProviderDesk.Done: lambda e: f"The provider has done it: {e.reference}{say.command(e)}",
+    ProviderDesk.Refused: lambda e: f"It was refused{say.because(e.reason)}{say.command(e)}",
+    ProviderDesk.GivenUp: lambda e: f"It was given up{say.because(e.reason)}{say.command(e)}",
     ProviderEvent.Received: lambda e: f"{say.provider(e.provider)} reported {e.type} ({e.event})",
     ProviderEvent.Processed: lambda e: (
         f"The report was processed; it touched {say.count(len(e.consequences), 'object')}"

@@ -16,6 +16,7 @@ from scripts.commands import (
     processes,
     projections,
     provider_events,
+    stripe,
     webhooks,
 )
 from scripts.commands import signing_keys as keys
@@ -36,6 +37,7 @@ for name, commands in {
     "events": events.app,
     "projections": projections.app,
     "provider-events": provider_events.app,
+    "stripe": stripe.app,
     "webhooks": webhooks.app,
     "keys": keys.app,
     "api-keys": api_keys.app,

@@ -24,7 +24,7 @@ TICKETED = "/licenses/queue/{ticket_id}"  # and a ticket which place in the queu
 
 
 @pytest.fixture
-def anns(services, shop, ann) -> dict[str, str]:
+def anns(services, selling, shop, ann) -> dict[str, str]:
     """One of everything that is Ann's, by the name of the path parameter that leads to it."""
     reference = shop.buy(ann.organization_id)
     file = CATALOG.read_text().replace("seats: 3\n", "seats: 3\n      machines: 2\n", 1)

@@ -38,6 +38,7 @@ RULES = {
     "adapters/bootstrap_outbound.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_tokens.py": Rule(frozenset({"domain", "application"})),
     "adapters/bootstrap_usage.py": Rule(frozenset({"domain", "application", "projections"})),
+    "adapters/bootstrap_buying.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_billing.py": Rule(frozenset({"domain", "application", "projections"})),
     "api": Rule(frozenset({"application", "projections", "domain"}), types=frozenset({"adapters"})),
     "workers": Rule(frozenset({"adapters.bootstrap", "application", "projections", "domain"})),
