@@ -10,6 +10,7 @@ from typing import Any
 from adapters.bootstrap_buying import BuyingServices
 from adapters.bootstrap_outbound import OutboundServices
 from adapters.bootstrap_people import PeopleServices
+from adapters.bootstrap_tokens import TokenServices
 from adapters.bootstrap_usage import UsageServices
 from adapters.emails.kinds import license_file_name
 from adapters.group_commit import GroupCommit
@@ -54,7 +55,7 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(PeopleServices, BuyingServices, OutboundServices, UsageServices):
+class Services(PeopleServices, BuyingServices, OutboundServices, UsageServices, TokenServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)

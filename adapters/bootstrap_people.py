@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from adapters.webhook_book import WebhookBook
     from adapters.webhook_deliveries import WebhookDeliveries
     from application.quota_work import QuotaWork
+    from application.rights_book import RightsBook
     from application.seat_work import SeatWork
     from application.store import Store
 
@@ -49,6 +50,8 @@ class PeopleServices(Infrastructure):
         seat_work: SeatWork
         quota_work: QuotaWork
         rights_log: RightsLog
+        rights_book: RightsBook
+        upgrade_url: str
         erasable_webhook_data: tuple[WebhookBook, WebhookDeliveries]
 
     @cached_property
@@ -174,7 +177,7 @@ class PeopleServices(Infrastructure):
 
     @cached_property
     def api_keys(self) -> ApiKeys:
-        return ApiKeys(self.store, self.key_index, self.clock)
+        return ApiKeys(self.store, self.key_index, self.rights_book, self.clock, upgrade_url=self.upgrade_url)
 
     @cached_property
     def erasure(self) -> Erasure:

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from domain.key_restrictions import network
+
 PREFIX = "USHER_"
 
 
@@ -83,6 +85,16 @@ class Environment:
             return int(value)
         self.refuse(name, f"is {value!r}: use a whole number from 1 to {highest}")
         return default
+
+    def networks(self, name: str, default: str) -> str:
+        """Addresses and networks with commas, `*` or `none`; one that is misspelt would silently stand for nobody."""
+        told = self.given.get(name, default)
+        for each in told.split(",") if told not in ("*", "none") else ():
+            try:
+                network(each)
+            except ValueError:
+                self.refuse(name, f"has {each.strip()!r}: use addresses and networks such as 10.0.0.0/8, * or none")
+        return told
 
     def warn_of_unknown(self, names: Iterable[str]) -> None:
         known = list(names)

@@ -143,7 +143,7 @@ class Infrastructure:
 
     @cached_property
     def key_index(self) -> KeyIndex:
-        return KeyIndex(self.database)
+        return KeyIndex(self.database, self.remembered)
 
     @cached_property
     def stored_answers(self) -> StoredAnswers:

@@ -44,6 +44,12 @@ SETTINGS = (
         "https://example.com/pricing",
     ),
     Setting("API_WORKERS", "API processes", "1", "4"),
+    Setting(
+        "TRUSTED_PROXIES",
+        "proxies whose X-Forwarded-For is believed; * trusts all, none nobody",
+        "127.0.0.1,::1",
+        "10.0.0.0/8",
+    ),
     Setting("ADMIN_KEY", "the vendor's first key, 16 characters or more", "made when embedded", "usk_…"),
     Setting(
         "SECRET_KEY",
@@ -100,6 +106,7 @@ class Settings:
     public_url: str = "http://127.0.0.1:8000"
     upgrade_url: str | None = None
     api_workers: int = 1
+    trusted_proxies: str = "127.0.0.1,::1"
     stripe_secret_key: str | None = None
     stripe_webhook_secrets: tuple[str, ...] = ()
     stripe_api_base: str | None = None
@@ -190,6 +197,7 @@ def _settings_of(given: Environment) -> Settings:
         public_url=(given.url("PUBLIC_URL", "http", "https") or _local_url(host, port)).rstrip("/"),
         upgrade_url=given.url("UPGRADE_URL", "http", "https"),
         api_workers=given.number("API_WORKERS", 1, 256),
+        trusted_proxies=given.networks("TRUSTED_PROXIES", "127.0.0.1,::1"),
         stripe_secret_key=_stripe_secret_key(given, mode),
         stripe_webhook_secrets=_stripe_webhook_secrets(given),
         stripe_api_base=_stripe_api_base(given, mode),

@@ -55,6 +55,7 @@ from api import (
     sign_ins,
     subscription_changes,
     subscriptions,
+    tokens,
     usage,
     usage_charts,
     usage_reports,
@@ -85,6 +86,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sign_in_policies.router,
     invitations.router,
     api_keys.router,
+    tokens.router,
     licenses.router,
     machines.router,
     seat_rules.router,
@@ -113,6 +115,7 @@ HOT: tuple[BaseRoute, ...] = (
     *seats.routes(BASE),
     *validation.routes(BASE),
     *usage.routes(BASE),
+    *tokens.routes(BASE),
     *webhooks.routes(BASE),
 )
 """Matched before all others."""

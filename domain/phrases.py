@@ -82,6 +82,14 @@ def by(user_id: UUID | None) -> str:
 _PROVIDERS = {"stripe": "Stripe", "lemonsqueezy": "Lemon Squeezy", "phonepe": "PhonePe"}
 
 
+def key_bounds(expires_at: datetime | None, networks: int, product: str | None = None) -> str:
+    """From where, until when and for what an API key is good; nothing when without bounds."""
+    bounds = [f"for product {product}"] if product else []
+    bounds += [f"from {count(networks, 'network')} only"] if networks else []
+    bounds += [f"until {when(expires_at)}"] if expires_at else []
+    return "".join(f", {each}" for each in bounds)
+
+
 def provider(code: str) -> str:
     return _PROVIDERS.get(code, code)
 

@@ -124,6 +124,7 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
     Organization.Merged: (Told("organization.merged"),),
     ApiKey.Issued: (Told("api_key.issued"),),
     ApiKey.Rotated: (Told("api_key.rotated"),),
+    ApiKey.Restricted: (Told("api_key.restricted"),),
     ApiKey.Revoked: (Told("api_key.revoked"),),
     WebhookEndpoint.Disabled: (Told("webhook_endpoint.disabled"),),
 }
@@ -131,7 +132,7 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
 INTERNAL_KINDS: Final = frozenset(
     {
         *("billing_account", "meter", "plan", "price_book", "product", "provider_desk", "provider_event", "tax_rate"),
-        *("sign_in_policy", "usage_subject", "user", "vendor", "webhook_endpoint"),
+        *("sign_in_policy", "token_grant", "usage_subject", "user", "vendor", "webhook_endpoint"),
     }
 )
 """Aggregates whose facts are not told, but for those above: what the vendor does himself, how reports are processed,
@@ -229,6 +230,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "organization.merged": "The organization became one with another.",
     "api_key.issued": "An API key was issued.",
     "api_key.rotated": "An API key has a new secret.",
+    "api_key.restricted": "An API key has another end, or may be used from other addresses.",
     "api_key.revoked": "An API key was revoked.",
     "webhook_endpoint.disabled": "An endpoint is told nothing more; other endpoints are told that.",
 }

@@ -30,6 +30,7 @@ from domain.seat_denial import SeatDenial
 from domain.sentences_of_people import WAYS_IN
 from domain.subscription import Subscription
 from domain.tax_rate import TaxRate
+from domain.token_grant import RevokedReason, TokenGrant
 from domain.usage_subject import UsageSubject
 from domain.vendor import Vendor
 from domain.webhook_endpoint import WebhookEndpoint
@@ -70,10 +71,20 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Organization.MemberErased: lambda e: f"Member {say.short(e.user_id)} is gone: the person's data was erased",
     ApiKey.Issued: lambda e: (
         f"API key {e.prefix}… of {'the organization' if e.organization_id else 'the vendor'}"
-        f" was issued for {say.listed(e.scopes)}"
+        f" was issued for {say.listed(e.scopes)}{say.key_bounds(e.expires_at, e.networks, e.product)}"
     ),
-    ApiKey.Rotated: lambda e: f"The API key has a new secret, {e.prefix}…; the old one stopped working",
+    ApiKey.Rotated: lambda e: (
+        f"The API key has a new secret, {e.prefix}…; the old one"
+        f" {'works until ' + say.when(e.former_until) if e.former_until else 'stopped working'}"
+    ),
+    ApiKey.Restricted: lambda e: f"The API key has other bounds{say.key_bounds(e.expires_at, e.networks) or ': none'}",
     ApiKey.Revoked: lambda _: "The API key was revoked",
+    TokenGrant.Issued: lambda e: f"Tokens for {e.product} were generated under licence {say.short(e.license_id)}",
+    TokenGrant.Revoked: lambda e: (
+        "A refresh token came twice, so the tokens were revoked"
+        if e.reason is RevokedReason.REUSED
+        else "The tokens were revoked"
+    ),
     # catalogue
     Product.Registered: lambda e: (
         f"Product {e.name} ({e.code}) was registered; its keys begin with {e.license_key_prefix}"

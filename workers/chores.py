@@ -95,6 +95,7 @@ def chores(services: Services) -> list[Chore]:
         services.second_factor_secrets.purge(services.clock.now() - timedelta(days=1))
         services.stored_answers.purge(services.clock.now())
         services.sent_invitations.purge(services.clock.now())
+        services.token_grants.purge(services.clock.now())
         services.rate_limit.purge()
         services.webhook_deliveries.purge(services.clock.now())
         services.reconciliation_records.purge(services.clock.now())
