@@ -493,7 +493,7 @@ def test_neither_address_nor_secret_nor_description_is_in_the_log_or_in_plain_si
     events = str(services.database.fetch_all("select state from stored_events")).lower()
     row = services.database.fetch_one("select url, secret, former_secret from webhook_endpoints")
     kept = b"".join(bytes(each) for each in row.values())
-    for secret in ("ada", "token-of", made.secret.lower(), "whsec"):
+    for secret in ("lovelace", "token-of", made.secret.lower(), "whsec"):
         assert secret not in events
         assert secret.encode() not in kept.lower()
 
