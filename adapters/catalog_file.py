@@ -37,9 +37,11 @@ from adapters.yaml_values import (
 from domain.catalog import CatalogFile, PlanEntry, ProductEntry, refusal
 from domain.durations import CalendarTerm
 from domain.entitlements import UNLIMITED, Entitlements, Feature, Limit, LimitPeriod, Overage, RateLimit, RatePeriod
+from domain.mail_kinds import CHOOSABLE
 from domain.money import CURRENCIES, Money
 from domain.plan import Interval, PlanTerms, Price
 from domain.problems import Problem
+from domain.reminders import NoticePeriods
 from domain.seat_policy import BorrowRules, Leasing, QueueRules, SeatGroup, SeatPolicy
 from domain.vendor import Identity
 
@@ -100,7 +102,22 @@ def _products(reading: Reading, node: Node) -> Any:
 
 def _product(reading: Reading, node: Node) -> Any:
     fields: dict[str, Convert] = {"code": text, "name": text, "license_key_prefix": text}
-    return reading.record(ProductEntry, node, fields, *fields)
+    required, fields["mails"] = tuple(fields), _mails
+    return reading.record(_product_entry, node, fields, *required)
+
+
+def _product_entry(*, mails: tuple[tuple[str, bool], ...] = (), **facts: str) -> ProductEntry:
+    return ProductEntry(**facts, mails_off=tuple(sorted(kind for kind, is_sent in mails if not is_sent)))
+
+
+def _mails(reading: Reading, node: Node) -> Any:
+    return reading.all(_mail, entries_of(node).values())
+
+
+def _mail(reading: Reading, node: Node) -> tuple[str, bool]:
+    if node.name not in CHOOSABLE:
+        raise Wrong(f"is no mail that may be left out; there are {', '.join(sorted(CHOOSABLE))}")
+    return node.name, boolean(reading, node)
 
 
 def _plans(reading: Reading, node: Node) -> Any:
@@ -115,12 +132,18 @@ def _plan(reading: Reading, node: Node) -> Any:
         "trial_days": integer,
         "entitlements": _entitlements,
         "prices": _prices,
+        "notices": _notices,
     }
     return reading.record(_plan_entry, node, fields, "code", "product", "name", "entitlements", "prices")
 
 
 def _plan_entry(*, code: str, product: str, trial_days: int = 0, **terms: Any) -> PlanEntry:
     return PlanEntry(code, product, PlanTerms(trial_days=trial_days, **terms))
+
+
+def _notices(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = dict.fromkeys(("trial", "renewal", "ending"), each_duration)
+    return reading.record(NoticePeriods, node, fields)
 
 
 def _prices(reading: Reading, node: Node) -> Any:

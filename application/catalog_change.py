@@ -124,16 +124,18 @@ class Revision:
         product = self._store.find(Product, ids.product_id(entry.code))
         if product is None:
             facts = {"code": entry.code, "name": entry.name, "license_key_prefix": entry.license_key_prefix}
-            self._changed.append(Product.register(**facts, now=self._now))
+            product = Product.register(**facts, now=self._now)
+            product.choose_mails(entry.mails_off, now=self._now)
+            self._changed.append(product)
             return Change(ChangeKind.PRODUCT_REGISTERED, entry.code)
-        before = {"name": product.name, "license_key_prefix": product.license_key_prefix}
+        before = _facts(product)
         product.rename(entry.name, now=self._now)
         product.change_prefix(entry.license_key_prefix, now=self._now)
+        product.choose_mails(entry.mails_off, now=self._now)
         if not product.pending_events:
             return None
         self._changed.append(product)
-        after = {"name": entry.name, "license_key_prefix": entry.license_key_prefix}
-        return Change(ChangeKind.PRODUCT_CHANGED, entry.code, None, _differences(before, after))
+        return Change(ChangeKind.PRODUCT_CHANGED, entry.code, None, _differences(before, _facts(product)))
 
     def _plan(self, entry: PlanEntry) -> Change | None:
         plan = self._store.find(Plan, ids.plan_id(entry.code))
@@ -198,6 +200,14 @@ class Revision:
 
     def _codes(self, *kinds: ChangeKind) -> tuple[str, ...]:
         return tuple(change.code for change in self._changes if change.kind in kinds)
+
+
+def _facts(product: Product) -> Document:
+    return {
+        "name": product.name,
+        "license_key_prefix": product.license_key_prefix,
+        "mails": dict.fromkeys(product.mails_off, False),
+    }
 
 
 def _comparable(plan: Plan, terms: PlanTerms) -> Document:

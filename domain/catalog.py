@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from domain.errors import CatalogInvalid
+from domain.mail_kinds import problems_of_choice
 from domain.plan import PlanTerms
 from domain.problems import Problem, check_code, check_name, under
 from domain.product import check_prefix
@@ -22,11 +23,13 @@ class ProductEntry:
     code: str
     name: str
     license_key_prefix: str
+    mails_off: tuple[str, ...] = ()
 
     def problems(self) -> Iterator[Problem]:
         yield from check_code("code", self.code)
         yield from check_name("name", self.name)
         yield from check_prefix("license_key_prefix", self.license_key_prefix)
+        yield from problems_of_choice("mails", self.mails_off)
 
 
 @dataclass(frozen=True)

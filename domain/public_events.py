@@ -84,6 +84,8 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
         Told("subscription.ended", lambda event: event.status is SubscriptionStatus.CANCELED),
     ),
     Subscription.TrialEnding: (Told("subscription.trial_ending"),),
+    Subscription.RenewalComing: (Told("subscription.renewal_coming"),),
+    Subscription.EndComing: (Told("subscription.end_coming"),),
     Subscription.PaymentDisputed: (Told("subscription.payment_disputed"),),
     Subscription.Transferred: (Told("subscription.transferred"),),
     Invoice.Reported: (
@@ -124,7 +126,7 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
 INTERNAL_KINDS: Final = frozenset(
     {
         *("billing_account", "plan", "price_book", "product", "provider_event", "tax_rate", "user", "vendor"),
-        "webhook_endpoint",
+        *("webhook_endpoint", "mail_address", "mail_resend"),
     }
 )
 """Aggregates whose facts are not told, but for those above: what the vendor does himself, how reports are processed,
@@ -137,6 +139,7 @@ INTERNAL: Final[frozenset[type[Event]]] = frozenset(
         Subscription.InvoiceSettled,  # told as invoice.paid
         Subscription.PaymentRefunded,  # told as invoice.refunded
         Subscription.RefundFailed,  # told as payment.refund_changed
+        Subscription.RemindersPlanned,
         Invoice.Confirmed,
         Invoice.Itemized,
         Invoice.PaymentAdded,
@@ -180,6 +183,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "subscription.changed": "Plan, quantity, period, trial, cancellation or status changed; told once for each report.",
     "subscription.ended": "The subscription is over.",
     "subscription.trial_ending": "The trial ends in a few days.",
+    "subscription.renewal_coming": "A new period begins soon, as long before as the plan says.",
+    "subscription.end_coming": "The subscription, which is cancelled, ends soon.",
     "subscription.payment_disputed": "A payment was disputed at the bank, or the dispute was decided.",
     "subscription.transferred": "The subscription went over to another organization; its new owner is told.",
     "invoice.created": "We heard of the invoice for the first time, in whatever state.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -10,34 +11,10 @@ from uuid import UUID
 from domain.aggregate import Aggregate, Created
 from domain.provider_facts import DisputeOutcome, Seen
 from domain.provider_facts import SubscriptionStatus as Status
-
-
-@dataclass(frozen=True)
-class Purchase:
-    """What is bought: a plan version of our catalogue, under one of its prices."""
-
-    plan: str
-    plan_version: int
-    price: str
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How a subscription stands at the provider. Times are the provider's."""
-
-    status: Status
-    quantity: int
-    period_start: datetime
-    period_end: datetime
-    trial_end: datetime | None
-    cancel_at: datetime | None
-    ended_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Dispute:
-    disputed_at: datetime
-    outcome: DisputeOutcome
+from domain.reminders import Occasion, PlanOfReminders, Reminder, due, planned
+from domain.subscription_terms import Dispute as Dispute
+from domain.subscription_terms import Purchase as Purchase
+from domain.subscription_terms import Terms as Terms
 
 
 class Subscription(Aggregate):
@@ -62,6 +39,7 @@ class Subscription(Aggregate):
         last_paid_at: datetime | None
         refunds: dict[UUID, datetime]
         disputes: dict[str, Dispute]
+        reminders: tuple[Reminder, ...]  # what the customer is still to be told ahead of time
 
     @classmethod
     def start(
@@ -138,9 +116,23 @@ class Subscription(Aggregate):
         if self.disputes.get(dispute) != Dispute(disputed_at, outcome):
             self.record(self.PaymentDisputed, now=now, dispute=dispute, disputed_at=disputed_at, outcome=outcome)
 
-    def trial_is_ending(self, *, trial_end: datetime, now: datetime) -> None:
-        """The provider reminds that the trial ends in a few days."""
-        self.record(self.TrialEnding, now=now, trial_end=trial_end)
+    def plan_reminders(self, wanted: Iterable[Reminder], *, now: datetime) -> None:
+        """Of what the customer is to be told ahead of time, as the subscription now stands."""
+        reminders = planned(wanted, self.reminders, now)
+        if reminders != self.reminders:
+            self.record(self.RemindersPlanned, now=now, reminders=reminders)
+
+    def remind(self, *, now: datetime) -> None:
+        """Tells what is due, and keeps what is still to come."""
+        for reminder in due(self.reminders, now):
+            match reminder.occasion:
+                case Occasion.TRIAL_END:
+                    self.record(self.TrialEnding, now=now, trial_end=reminder.of)
+                case Occasion.RENEWAL:
+                    self.record(self.RenewalComing, now=now, renews_at=reminder.of)
+                case Occasion.END:
+                    self.record(self.EndComing, now=now, ends_at=reminder.of)
+        self.plan_reminders((each for each in self.reminders if now < each.at), now=now)
 
     def transfer(self, organization_id: UUID, *, now: datetime) -> None:
         """The customer turned out to be another organization's."""
@@ -169,6 +161,7 @@ class Subscription(Aggregate):
             subscription.last_paid_at = None
             subscription.refunds = {}
             subscription.disputes = {}
+            subscription.reminders = ()
 
     class Entitled(Aggregate.Event):
         TOPIC = "subscription.entitled"
@@ -271,9 +264,20 @@ class Subscription(Aggregate):
         def apply(self, subscription: Subscription) -> None:
             subscription.disputes[self.dispute] = Dispute(self.disputed_at, self.outcome)
 
+    class RemindersPlanned(PlanOfReminders):
+        TOPIC = "subscription.reminders_planned"
+
     class TrialEnding(Aggregate.Event):
         TOPIC = "subscription.trial_ending"
         trial_end: datetime
+
+    class RenewalComing(Aggregate.Event):
+        TOPIC = "subscription.renewal_coming"
+        renews_at: datetime
+
+    class EndComing(Aggregate.Event):
+        TOPIC = "subscription.end_coming"
+        ends_at: datetime
 
     class Transferred(Aggregate.Event):
         TOPIC = "subscription.transferred"

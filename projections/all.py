@@ -12,6 +12,7 @@ from projections.people import People
 from projections.plans import Plans
 from projections.provider_events import ProviderEvents
 from projections.read_model import ReadModel
+from projections.reminders import Reminders
 from projections.seats import Seats
 from projections.subscriptions import Subscriptions
 
@@ -25,6 +26,7 @@ READ_MODELS: tuple[type[ReadModel], ...] = (
     People,
     ProviderEvents,
     Deadlines,
+    Reminders,
     Overview,
     AuditIndex,
 )

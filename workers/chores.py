@@ -13,6 +13,7 @@ from application.attribution import acting
 from domain.errors import Unavailable
 from projections.deadlines import Deadline, due
 from projections.provider_events import unprocessed
+from projections.reminders import DueReminder, due_reminders
 from projections.seats import occupied
 from projections.webhook_feeds import Owner
 from workers.patience import Patience
@@ -34,6 +35,7 @@ _AT_ONCE = 100
 def chores(services: Services) -> list[Chore]:
     """All of them; each is idempotent and may be left in the middle."""
     deadlines, webhooks, errands = Patience[Deadline](), Patience[UUID](), Patience[UUID](first=10.0)
+    reminders = Patience[DueReminder]()
     feeds, deliveries = services.webhook_feeds(), Patience[Owner](longest=30.0)
 
     def settle_deadlines() -> None:
@@ -41,6 +43,12 @@ def chores(services: Services) -> list[Chore]:
             found = due(connection, now=services.clock.now(), limit=_MOST)
         for deadline in deadlines.due(found, time.monotonic(), most=_AT_ONCE):
             _settle(services, deadline)
+
+    def tell_ahead() -> None:
+        with services.database.connection() as connection:
+            found = due_reminders(connection, now=services.clock.now(), limit=_MOST)
+        for due in reminders.due(found, time.monotonic(), most=_AT_ONCE):
+            _remind(services, due)
 
     def sweep_webhooks() -> None:
         for id in webhooks.due(_open_webhooks(services), time.monotonic()):
@@ -83,6 +91,7 @@ def chores(services: Services) -> list[Chore]:
 
     return [
         Chore(1, settle_deadlines),
+        Chore(1, tell_ahead),
         Chore(2, expire_seats),
         Chore(2, lapse_tickets),
         Chore(1, bring_feeds_on),
@@ -116,3 +125,13 @@ def _settle(services: Services, deadline: Deadline) -> None:
         raise
     except Exception as error:
         log.exception("deadline.failed", license_id=str(deadline.license_id), error=type(error).__name__)
+
+
+def _remind(services: Services, due: DueReminder) -> None:
+    """The same of reminders."""
+    try:
+        services.reminding.remind(due.stream, due.stream_id)
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.exception("reminder.failed", stream_id=str(due.stream_id), error=type(error).__name__)
