@@ -87,7 +87,7 @@ def _file(folder: Path | None, reading: Reading, node: Node) -> Any:
 def _vendor(folder: Path | None, reading: Reading, node: Node) -> Any:
     fields: dict[str, Convert] = {
         **{"name": text, "address": _texts, "tax_ids": _texts, "email": text, "website": text, "phone": text},
-        **{"footer": text, "logo": partial(logo, folder)},
+        **{"footer": text, "logo": partial(logo, folder), "language": text},
     }
     return reading.record(Identity, node, fields, "name")
 

@@ -16,7 +16,6 @@ from adapters.key_index import KeyIndex
 from adapters.license_index import LicenseIndex
 from adapters.login_sessions import LoginSessions
 from adapters.machine_names import MachineNames
-from adapters.mailer import Mailer
 from adapters.outbox import Outbox
 from adapters.papers.printer import Printer
 from adapters.passwords import Passwords
@@ -162,15 +161,6 @@ class Infrastructure:
     @cached_property
     def process_beats(self) -> ProcessBeats:
         return ProcessBeats(self.database)
-
-    @cached_property
-    def mailer(self) -> Mailer:
-        return Mailer(
-            self.database,
-            mail_from=self.settings.mail_from,
-            smtp_url=self.settings.smtp_url,
-            sandbox=self.settings.sandbox,
-        )
 
     def close(self) -> None:
         """Closes what was made, the last made first; async parts close with `aclose` before."""

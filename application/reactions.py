@@ -7,7 +7,11 @@ from typing import Any
 
 from domain.aggregate import Event
 from domain.billing_account import BillingAccount
+from domain.credit_note import CreditNote
+from domain.invoice import Invoice
 from domain.license import License
+from domain.mail_resend import MailResend
+from domain.provider_facts import InvoiceStatus
 from domain.subscription import Subscription
 from domain.user import User
 from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
@@ -15,12 +19,14 @@ from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 CLAIM_PURCHASES = "claim_purchases"
 END_SESSIONS = "end_sessions"
 REMOVE_ENDPOINTS = "remove_endpoints"  # webhooks of an organization whose last person was erased
-MAIL_ACCOUNT = "mail_account"  # licences that were issued before an address was known
+MAIL_ACCOUNT = "mail_account"  # what happened before an address was known
+RESEND = "resend"  # a mail that somebody asked for once more
+MAIL = "mail/"
 
 
 def mail(kind: str) -> str:
-    """The errand that sends a mail of a kind (see adapters/emails/kinds.py)."""
-    return f"mail/{kind}"
+    """The errand that sends the mail that a fact demands: what is said in the end may be of another kind."""
+    return f"{MAIL}{kind}"
 
 
 _Errands = Callable[[Any], list[str]]
@@ -35,7 +41,18 @@ def _grace(event: License.GraceOpened) -> list[str]:
 
 
 def _cancellation(event: Subscription.CancellationSet) -> list[str]:
-    return [mail("subscription_cancelled")] if event.cancel_at else []
+    return [mail("subscription_cancelled" if event.cancel_at else "cancellation_withdrawn")]
+
+
+def _started(event: Subscription.Started) -> list[str]:
+    return [mail("subscription_confirmed")] if event.terms.status.entitles else []
+
+
+def _invoice(event: Invoice.Reported) -> list[str]:
+    """The first that is heard of an invoice may be that it is paid."""
+    if event.status is InvoiceStatus.PAID:
+        return [mail("invoice_paid")]
+    return [mail("invoice_issued")] if event.status is InvoiceStatus.OPEN else []
 
 
 def _disabled(event: WebhookEndpoint.Disabled) -> list[str]:
@@ -44,12 +61,19 @@ def _disabled(event: WebhookEndpoint.Disabled) -> list[str]:
 
 ERRANDS: Mapping[type[Event], _Errands] = {
     User.Registered: _always(mail("verify_email")),
-    User.EmailVerified: _always(CLAIM_PURCHASES),
+    User.EmailVerified: _always(CLAIM_PURCHASES, mail("welcome")),
     User.PasswordResetRequested: _always(mail("reset_password")),
     User.PasswordChanged: _always(mail("password_changed")),
     User.Erased: _always(REMOVE_ENDPOINTS),
     BillingAccount.ContactLearned: _always(MAIL_ACCOUNT),
+    BillingAccount.CardExpiring: _always(mail("card_expiring")),
+    Subscription.Started: _started,
+    Subscription.Entitled: _always(mail("subscription_confirmed")),
+    Subscription.PlanChanged: _always(mail("subscription_changed")),
+    Subscription.QuantityChanged: _always(mail("subscription_changed")),
     Subscription.TrialEnding: _always(mail("trial_ending")),
+    Subscription.RenewalComing: _always(mail("renewal_notice")),
+    Subscription.EndComing: _always(mail("subscription_ending")),
     Subscription.CancellationSet: _cancellation,
     License.Issued: _always(mail("license_issued")),
     License.GraceOpened: _grace,
@@ -61,6 +85,12 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     License.Expired: _always(END_SESSIONS),
     License.Resized: _always(END_SESSIONS),
     License.PurchaseChanged: _always(END_SESSIONS),
+    Invoice.Reported: _invoice,
+    Invoice.Finalized: _always(mail("invoice_issued")),
+    Invoice.Paid: _always(mail("invoice_paid")),
+    Invoice.Refunded: _always(mail("refund_issued")),
+    CreditNote.Reported: _always(mail("credit_note_issued")),
+    MailResend.Asked: _always(RESEND),
     WebhookEndpoint.Disabled: _disabled,
 }
 

@@ -7,16 +7,54 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from domain.mail_kinds import MailKind
+from domain.mail_resend import Told
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that comes with a mail; not shown in logs and tracebacks: a licence file is worth money."""
+
+    name: str
+    content: bytes = field(repr=False)
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """To whom. `subject` is the id of the user or organization, the only trace of a person in the mail log."""
+
+    subject: UUID
+    organization_id: UUID | None
+    email: str = field(repr=False)
+    name: str = field(default="", repr=False)
+    language: str = "en"
+
 
 @dataclass(frozen=True)
 class Notice:
-    """A mail before it has words: `message_id` is derived from the fact, so a fact is told once."""
+    """A mail before it has words: `message_id` is derived from the fact that it tells, so a fact is told once.
+
+    `thread` ties mails about one thing together, e.g. about an invoice that is not paid.
+    """
 
     message_id: UUID
-    kind: str
-    to: str = field(repr=False)
-    recipient_name: str = field(repr=False)
-    recipient_subject: UUID
-    organization_id: UUID | None
+    kind: MailKind
+    told: Told
+    to: Reader
     context: Mapping[str, Any] = field(repr=False)
-    license_file: bytes | None = field(default=None, repr=False)
+    files: tuple[File, ...] = ()
+    thread: UUID | None = None
+    unsubscribe_url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What there is to say about a fact, and to whom. `product`: whose vendor may leave such mails out."""
+
+    kind: MailKind
+    to: Reader
+    context: Mapping[str, Any] = field(repr=False)
+    files: tuple[File, ...] = ()
+    thread: UUID | None = None
+    product: str | None = None

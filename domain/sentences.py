@@ -52,6 +52,7 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     User.RefreshTokenReused: lambda e: (
         f"A refresh token came twice, so log-in session {say.short(e.session)} was ended"
     ),
+    User.LanguageChosen: lambda e: f"The person wants to be written to in {e.language}",
     User.Erased: lambda _: "The person's data was erased",
     Organization.Registered: lambda _: "The organization was registered",
     Organization.Adopted: lambda e: (
@@ -235,7 +236,9 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     BillingAccount.CardLearned: lambda e: (
         f"{say.card(e.card)} of the customer is good until {e.card.month}/{e.card.year}"
     ),
-    BillingAccount.MethodLearned: lambda e: f"For {e.payer} is charged {e.method or 'what the customer has named for all'}",
+    BillingAccount.MethodLearned: lambda e: (
+        f"For {e.payer} is charged {e.method or 'what the customer has named for all'}"
+    ),
     BillingAccount.CardWorked: lambda e: f"{say.card(e.card)} of the customer was charged on {say.when(e.charged_at)}",
     BillingAccount.RemindersPlanned: lambda e: say.reminders(e.reminders),
     BillingAccount.CardExpiring: lambda e: (

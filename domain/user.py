@@ -32,6 +32,7 @@ class User(Aggregate):
         email_verified: bool
         credential_version: int
         erased: bool
+        language: str | None  # of mails, as the person chose
 
     @classmethod
     def register(cls, *, id: UUID, organization_id: UUID, now: datetime) -> User:
@@ -68,6 +69,12 @@ class User(Aggregate):
         self._refuse_erased()
         self.record(self.Renamed, now=now)
 
+    def choose_language(self, language: str, *, now: datetime) -> None:
+        """In which language the person wants to be written to, e.g. `de`."""
+        self._refuse_erased()
+        if language != self.language:
+            self.record(self.LanguageChosen, now=now, language=language)
+
     def end_reused_session(self, *, session: UUID, now: datetime) -> None:
         """A refresh token came a second time: one of the two holders stole it, so neither keeps the session."""
         if not self.erased:
@@ -98,6 +105,7 @@ class User(Aggregate):
             user.email_verified = False
             user.credential_version = 1
             user.erased = False
+            user.language = None
 
     class EmailVerified(Aggregate.Event):
         TOPIC = "user.email_verified"
@@ -118,6 +126,13 @@ class User(Aggregate):
 
     class Renamed(Aggregate.Event):
         TOPIC = "user.renamed"
+
+    class LanguageChosen(Aggregate.Event):
+        TOPIC = "user.language_chosen"
+        language: str
+
+        def apply(self, user: User) -> None:
+            user.language = self.language
 
     class RefreshTokenReused(Aggregate.Event):
         TOPIC = "user.refresh_token_reused"

@@ -47,8 +47,8 @@ def chores(services: Services) -> list[Chore]:
     def tell_ahead() -> None:
         with services.database.connection() as connection:
             found = due_reminders(connection, now=services.clock.now(), limit=_MOST)
-        for due in reminders.due(found, time.monotonic(), most=_AT_ONCE):
-            _remind(services, due)
+        for reminder in reminders.due(found, time.monotonic(), most=_AT_ONCE):
+            _remind(services, reminder)
 
     def sweep_webhooks() -> None:
         for id in webhooks.due(_open_webhooks(services), time.monotonic()):
@@ -127,11 +127,11 @@ def _settle(services: Services, deadline: Deadline) -> None:
         log.exception("deadline.failed", license_id=str(deadline.license_id), error=type(error).__name__)
 
 
-def _remind(services: Services, due: DueReminder) -> None:
+def _remind(services: Services, reminder: DueReminder) -> None:
     """The same of reminders."""
     try:
-        services.reminding.remind(due.stream, due.stream_id)
+        services.reminding.remind(reminder.stream, reminder.stream_id)
     except Unavailable:
         raise
     except Exception as error:
-        log.exception("reminder.failed", stream_id=str(due.stream_id), error=type(error).__name__)
+        log.exception("reminder.failed", stream_id=str(reminder.stream_id), error=type(error).__name__)
