@@ -12,7 +12,7 @@ from application.attribution import attribution
 from application.seat_loading import SeatLoading
 from application.seat_pool import SeatPool
 from domain.caller import Caller
-from domain.errors import BorrowExhausted, SeatsExhausted, SessionClosed, Unavailable
+from domain.errors import BorrowExhausted, Conflict, SeatsExhausted, SessionClosed, Unavailable, UsherError
 from domain.seat import CloseReason, Seat
 from domain.seat_access import Claim, ClaimRefused
 from domain.seat_pool import LicenseFacts, PeriodOver, SeatState, Sitting
@@ -62,8 +62,8 @@ class SeatHandover:
         self._clock = clock
 
     async def hand_over(self, successor: Successor, license: LicenseFacts, caller: Caller) -> Seat.SessionOpened:
-        """The opening of the new session. Raises `SessionClosed` when the old one ended meanwhile, `SeatsExhausted` at
-        a limit (the old session stays then), and `Unavailable`."""
+        """The opening of the new session. Raises `SessionClosed` when the old one ended meanwhile; `Conflict` when the
+        new holder has a seat meanwhile and `SeatsExhausted` at a limit (the old session stays then); `Unavailable`."""
         period = await self._pool.period()
         for _ in range(_ATTEMPTS):
             try:
@@ -82,12 +82,13 @@ class SeatHandover:
         try:
             await self._append(successor, opened, caller, period)
         except IntegrityError:
-            await self._loading.load(before.license_id, at_least=before.seat, afresh=True)
             raise await self._what_happened(before) from None
         except ClaimRefused as refused:
+            if await self._end_of(before):  # it lost its place to the very session that has the claim
+                raise await self._what_happened(before) from None
             holder = before.holder or before.fingerprint_digest
             await self._pool.place(_sitting(before), holder, before.originator_version, None)
-            raise _exhausted(successor, refused) from refused
+            raise _refusal(successor, refused) from refused
         await self._pool.place(_sitting(opened), successor.holder, opened.originator_version, opened.borrowed_until)
         return opened
 
@@ -142,17 +143,24 @@ class SeatHandover:
         await self._log.append(events, rows=rows, actor=actor, cause=cause, period=period)
 
     async def _what_happened(self, before: Seat.SessionOpened) -> Exception:
-        end = await asyncio.to_thread(
-            self._seat_log.event_at, before.license_id, before.seat, before.originator_version + 1
-        )
-        return SessionClosed(end.reason) if isinstance(end, Seat.SessionClosed) else Unavailable(retry_after=1)
+        """Why the session has ended meanwhile; the pool learns what the log has."""
+        await self._loading.load(before.license_id, at_least=before.seat, afresh=True)
+        end = await self._end_of(before)
+        return SessionClosed(end.reason) if end else Unavailable(retry_after=1)
+
+    async def _end_of(self, before: Seat.SessionOpened) -> Seat.SessionClosed | None:
+        after = before.originator_version + 1
+        end = await asyncio.to_thread(self._seat_log.event_at, before.license_id, before.seat, after)
+        return end if isinstance(end, Seat.SessionClosed) else None
 
 
 def _sitting(opened: Seat.SessionOpened) -> Sitting:
     return Sitting(opened.license_id, opened.seat, opened.session_id)
 
 
-def _exhausted(successor: Successor, refused: ClaimRefused) -> SeatsExhausted:
+def _refusal(successor: Successor, refused: ClaimRefused) -> UsherError:
     claim = next(each for each in successor.claims if each.name == refused.name)
+    if claim.axis == "holder":
+        return Conflict("That machine has a seat of this licence already.")
     kind = BorrowExhausted if claim.axis == "borrowed" else SeatsExhausted
     return kind(limit=claim.most, used=claim.most, axis=claim.axis)

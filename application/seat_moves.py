@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -21,6 +22,8 @@ from domain.errors import (
     InvalidRequest,
     LeaseInvalid,
     SeatBorrowed,
+    SessionClosed,
+    Unavailable,
     UsherError,
 )
 from domain.lease import LeaseClaims, fingerprint_digest
@@ -68,11 +71,10 @@ class SeatMoves:
         """
         claims, machine = self._seats.read(session_id, lease), fingerprint_digest(fingerprint)
         with self._denials_told(claims, machine):
-            return await self._swap(claims, lease, machine, caller)
+            swap = partial(self._swap, claims, lease, machine, caller)
+            return await self._once(claims, CloseReason.SWAPPED, machine, swap)
 
     async def _swap(self, claims: LeaseClaims, lease: str, machine: str, caller: Caller) -> Acquired:
-        if done := await self._successor_of(claims, CloseReason.SWAPPED, machine):
-            return await self._seats.seated(done, machine, new=False)
         before, license = await self._seated(claims, lease)
         access = license.access
         if not access.policy.swap:
@@ -94,13 +96,12 @@ class SeatMoves:
         """
         claims = self._seats.read(session_id, lease)
         with self._denials_told(claims, claims.fp):
-            return await self._borrow(claims, lease, until, return_key, caller)
+            borrow = partial(self._borrow, claims, lease, until, return_key, caller)
+            return await self._once(claims, CloseReason.BORROWED, claims.fp, borrow)
 
     async def _borrow(
         self, claims: LeaseClaims, lease: str, until: datetime | timedelta, return_key: str | None, caller: Caller
     ) -> Acquired:
-        if done := await self._successor_of(claims, CloseReason.BORROWED, claims.fp):
-            return await self._seats.seated(done, claims.fp, new=False)
         before, license = await self._seated(claims, lease)
         if return_key is not None:
             self._statements.require_key(return_key)
@@ -113,6 +114,19 @@ class SeatMoves:
         limits.append(Claim("borrowed", lendable))
         successor = Successor(before, CloseReason.BORROWED, claims.fp, holder, limits, facts)
         return await self._seats.seated(await self._seats.handover.hand_over(successor, license, caller), claims.fp)
+
+    async def _once(
+        self, claims: LeaseClaims, reason: CloseReason, machine: str, act: Callable[[], Awaitable[Acquired]]
+    ) -> Acquired:
+        """Whoever asks for the very same again, or at the same time, is answered with the session that came of it."""
+        if done := await self._successor_of(claims, reason, machine):
+            return await self._seats.seated(done, machine, new=False)
+        try:
+            return await act()
+        except (SessionClosed, Unavailable):
+            if done := await self._successor_of(claims, reason, machine):
+                return await self._seats.seated(done, machine, new=False)
+            raise
 
     async def give_back(self, session_id: UUID, statement: str) -> None:
         """Ends a borrowed session by a statement that its machine signed; again: no effect. `LeaseInvalid`."""

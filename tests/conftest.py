@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 from redis import Redis
 
 from adapters.bootstrap import Services, build
 from adapters.embedded import EmbeddedServers, EngineRuns
 from adapters.settings import Mode, Settings
+from tests.databases import Databases
 
 HOMES = Path(__file__).parents[1] / ".usher" / "tests"
-TEMPLATE = "migrated_template"
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +39,13 @@ def start_servers() -> EmbeddedServers:
 
 @pytest.fixture(scope="session")
 def postgres_url(servers) -> str:
-    """The session's PostgreSQL, database `usher`, nothing migrated; databases of former runs are gone."""
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        query = "SELECT datname FROM pg_database WHERE datname LIKE 'test\\_%%' OR datname = %s"
-        for (name,) in connection.execute(query, [TEMPLATE]).fetchall():
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    """The session's PostgreSQL, database `usher`, nothing migrated."""
     return servers.database_url
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_url) -> Databases:
+    return Databases(postgres_url)
 
 
 @pytest.fixture(scope="session")
@@ -56,28 +54,17 @@ def redis_url(servers) -> str:
     return servers.redis_url
 
 
-@pytest.fixture(scope="session")
-def migrated_template(postgres_url) -> str:
-    """The name of a database with every migration applied, once a session."""
-    from adapters.migrate import migrate
-
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {TEMPLATE}")
-    migrate(url_of(postgres_url, TEMPLATE))
-    return TEMPLATE
-
-
 @pytest.fixture
-def database_url(postgres_url, migrated_template) -> Iterator[str]:
-    """A fresh migrated database of this test alone."""
-    with database_from(postgres_url, migrated_template) as url:
+def database_url(databases) -> Iterator[str]:
+    """A migrated database of this test alone."""
+    with databases.migrated() as url:
         yield url
 
 
 @pytest.fixture
-def empty_database_url(postgres_url) -> Iterator[str]:
+def empty_database_url(databases) -> Iterator[str]:
     """A fresh database of this test alone, nothing migrated."""
-    with database_from(postgres_url, "template0") as url:
+    with databases.empty() as url:
         yield url
 
 
@@ -116,20 +103,3 @@ def services(settings) -> Iterator[Services]:
     services.signing.ensure(services.clock.now())
     yield services
     services.close()
-
-
-@contextmanager
-def database_from(postgres_url: str, template: str) -> Iterator[str]:
-    """The URL of a copy of `template`, dropped at the end whoever is still connected."""
-    name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        try:
-            yield url_of(postgres_url, name)
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def url_of(postgres_url: str, database: str) -> str:
-    """The same server's URL for another database."""
-    return postgres_url.replace("/usher?", f"/{database}?", 1)

@@ -104,8 +104,23 @@ def test_a_swap_whose_answer_was_lost_is_answered_again(shop):
         assert (first.status_code, second.status_code) == (201, 200)
         assert first.json()["session_id"] == second.json()["session_id"]
         assert reason(await swap(client, desk, 3)) == (410, "swapped")
-        together = await asyncio.gather(*(swap(client, first.json(), 4) for _ in range(5)))
-        assert len({each.json()["session_id"] for each in together if each.status_code < 300}) == 1
+
+    play(shop.services, story)
+
+
+def test_of_swaps_at_the_same_time_those_to_one_machine_are_one_and_those_to_others_are_refused(shop):
+    key = shop.sell()
+
+    async def story(client: httpx.AsyncClient) -> None:
+        seat = await sit(client, key, 1)
+        for to in range(10, 40, 10):
+            together = await asyncio.gather(*(swap(client, seat, to) for _ in range(6)))
+            assert sorted(each.status_code for each in together) == [*[200] * 5, 201], [each.text for each in together]
+            (session,) = {each.json()["session_id"] for each in together}
+            seat = next(each.json() for each in together if each.status_code == 201)
+            assert seat["session_id"] == session
+        together = await asyncio.gather(*(swap(client, seat, to) for to in range(50, 56)))
+        assert sorted(each.status_code for each in together) == [201, *[410] * 5], [each.text for each in together]
 
     play(shop.services, story)
 

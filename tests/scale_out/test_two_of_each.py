@@ -19,7 +19,6 @@ from projections.dispatcher import Dispatcher
 from projections.seat_limits import SeatLimits
 from scripts.benchmarks.engine import free_port
 from tests.adapters.smtp_post import Post, serving
-from tests.conftest import database_from
 from tests.scale_out.clients import Clients, written
 from tests.scale_out.engine import Engine, until
 
@@ -37,9 +36,9 @@ def post() -> Iterator[Post]:
 
 
 @pytest.fixture(scope="module")
-def engine(post, postgres_url, migrated_template, redis_url, tmp_path_factory) -> Iterator[Engine]:
+def engine(post, databases, redis_url, tmp_path_factory) -> Iterator[Engine]:
     home: Path = tmp_path_factory.mktemp("two")
-    with database_from(postgres_url, migrated_template) as url, serving(post) as smtp:
+    with databases.migrated() as url, serving(post) as smtp:
         settings = Settings(
             data_dir=home,
             mode=Mode.SANDBOX,

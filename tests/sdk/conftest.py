@@ -25,7 +25,6 @@ from adapters.bootstrap import Services, build  # noqa: E402
 from adapters.settings import Mode, Settings  # noqa: E402
 from domain.organization import Organization  # noqa: E402
 from scripts.processes import prepare  # noqa: E402
-from tests.conftest import database_from  # noqa: E402
 
 ADMIN_KEY = "usk_test_admin_key_of_the_vendor"
 CATALOGS = ("coditect", "studio")
@@ -107,12 +106,12 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def module_settings(tmp_path_factory, postgres_url, migrated_template, redis_url) -> Iterator[Settings]:
+def module_settings(tmp_path_factory, databases, redis_url) -> Iterator[Settings]:
     """An engine that the tests of a module share: starting one takes seconds; each test has a licence of its own."""
     data = tmp_path_factory.mktemp("sdk")
     secret = "the secret of a test engine, which is long enough"
     settings = Settings(data_dir=data, mode=Mode.SANDBOX, admin_key=ADMIN_KEY, secret_key=secret)
-    with database_from(postgres_url, migrated_template) as url:
+    with databases.migrated() as url:
         settings = settings.with_servers(database_url=url, redis_url=redis_url)
         prepare(settings)
         yield settings
