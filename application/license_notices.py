@@ -16,6 +16,7 @@ from domain.money import Money
 from domain.notice import Draft, File
 from domain.payment import Payment, PaymentStatus
 from domain.provider_facts import DisputeOutcome
+from domain.standing import PaymentStanding
 from domain.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -75,9 +76,12 @@ class LicenseNotices:
         return self._purchases.draft(MailKind.LICENSE_ISSUED, license, context, files=(File(name, content),))
 
     def _payment_failed(self, event: License.GraceOpened) -> Draft | None:
-        license, until = self._store.fetch(License, event.originator_id), event.payment.until
-        if license.payment != event.payment or until is None or until <= self._clock.now():
+        license = self._store.fetch(License, event.originator_id)
+        until = license.payment.until
+        if not _same_failure(license, event.payment) or until is None or until <= self._clock.now():
             return None  # paid, or failed again, in the meantime; or the time is over
+        if _same_failure(self._before(event), event.payment):
+            return None  # the same failure from another report, which says more exactly when it was
         invoice = self._unpaid_invoice(license)
         pay_url = self._purchases.pay_url(invoice.id) if invoice else None
         tried_again_at = invoice.next_attempt_at if invoice else None
@@ -92,7 +96,8 @@ class LicenseNotices:
         if context["amount"] is None:
             return None
         kind = MailKind.PAYMENT_FAILED if event.payment.attempt <= 1 else MailKind.PAYMENT_FAILED_URGENT
-        return self._purchases.draft(kind, license, context, thread=invoice.id if invoice else None)
+        fact = f"{event.payment.attempt}/{until:%Y-%m-%d}"
+        return self._purchases.draft(kind, license, context, thread=invoice.id if invoice else None, fact=fact)
 
     def _suspended(self, event: License.PaymentSuspended | License.Suspended) -> Draft | None:
         license, before = self._store.fetch(License, event.originator_id), self._before(event)
@@ -213,6 +218,10 @@ class LicenseNotices:
             return None
         settled = (e for e in self._store.events.get(subscription.id) if isinstance(e, Subscription.InvoiceSettled))
         return next((each.invoice_id for each in settled if each.timestamp == event.timestamp), None)
+
+
+def _same_failure(license: License, payment: PaymentStanding) -> bool:
+    return (license.payment.standing, license.payment.attempt) == (payment.standing, payment.attempt)
 
 
 def _reason_of(event: License.PaymentSuspended | License.Suspended) -> str | None:

@@ -38,11 +38,13 @@ class Notices:
     def of(self, kind: str, event: Any) -> Notice | None:
         """The mail of `kind` about a stored event."""
         told = Told(event.originator_id, event.originator_version, kind)
-        return self._notice(message_id(told.stream_id, told.version, kind), told, event)
+        draft = self._draft(told, event)
+        return _notice(_id_of(told, draft), told, draft) if draft else None
 
     def again(self, told: Told, resend_id: UUID) -> Notice | None:
         """What a mail said, as it is to be said today, under an id of its own."""
-        return self._notice(message_id(resend_id, 1, told.kind), told, self._event(told.stream_id, told.version))
+        draft = self._draft(told, self._event(told.stream_id, told.version))
+        return _notice(message_id(resend_id, 1, told.kind), told, draft) if draft else None
 
     def resent(self, asked: MailResend.Asked) -> Notice | None:
         """The mail that somebody asked for once more."""
@@ -65,8 +67,17 @@ class Notices:
             raise NotFound.of("event", f"{stream_id}/{version}")
         return found
 
-    def _notice(self, id: UUID, told: Told, event: Any) -> Notice | None:
+    def _draft(self, told: Told, event: Any) -> Draft | None:
         draft = self._writers[told.kind](event)
-        if draft is None or (draft.product and draft.kind in self._catalog.product(draft.product).mails_off):
-            return None
-        return Notice(id, draft.kind, told, draft.to, draft.context, draft.files, draft.thread)
+        is_off = draft and draft.product and draft.kind in self._catalog.product(draft.product).mails_off
+        return None if is_off else draft
+
+
+def _id_of(told: Told, draft: Draft) -> UUID:
+    if draft.fact is None:
+        return message_id(told.stream_id, told.version, told.kind)
+    return message_id(told.stream_id, 0, f"{draft.kind}/{draft.fact}")
+
+
+def _notice(id: UUID, told: Told, draft: Draft) -> Notice:
+    return Notice(id, draft.kind, told, draft.to, draft.context, draft.files, draft.thread)

@@ -55,6 +55,7 @@ class Purchases:
         *,
         files: tuple[File, ...] = (),
         thread: UUID | None = None,
+        fact: str | None = None,
     ) -> Draft | None:
         """A mail about a licence, with the names of what it is for; None when nobody is there to write to."""
         party = self._readers.organization(license.organization_id)
@@ -66,7 +67,7 @@ class Purchases:
             "product_name": self.product_name(terms.product),
             "plan_name": self._catalog.plan(terms.plan).terms(terms.plan_version).name,
         }
-        return Draft(kind, party.reader, {**names, **context}, files, thread, terms.product)
+        return Draft(kind, party.reader, {**names, **context}, files, thread, terms.product, fact)
 
     def product(self, subscription: Subscription) -> str:
         """The code of what it buys."""

@@ -50,7 +50,8 @@ class Notice:
 
 @dataclass(frozen=True)
 class Draft:
-    """What there is to say about a fact, and to whom. `product`: whose vendor may leave such mails out."""
+    """What there is to say about a fact, and to whom. `product`: whose vendor may leave such mails out. `fact` names it
+    where several events of a stream may report it, so that it is told once all the same."""
 
     kind: MailKind
     to: Reader
@@ -58,3 +59,4 @@ class Draft:
     files: tuple[File, ...] = ()
     thread: UUID | None = None
     product: str | None = None
+    fact: str | None = None
