@@ -10,6 +10,7 @@ from uuid import UUID
 
 from adapters.address_digests import AddressDigests
 from adapters.emails.kinds import license_file_name
+from adapters.emails.samples import preview
 from adapters.emails.speech import languages
 from adapters.infrastructure import Infrastructure
 from adapters.mail_log import MailLog
@@ -56,6 +57,7 @@ class MailServices(Infrastructure):
         ) -> tuple[str, bytes]: ...
 
     mail_languages = staticmethod(languages)
+    mail_preview = staticmethod(preview)
     license_file_name = staticmethod(license_file_name)
 
     @cached_property

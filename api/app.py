@@ -27,6 +27,9 @@ from api import (
     licenses,
     logins,
     machines,
+    mail_pages,
+    mail_previews,
+    mails,
     organizations,
     overview,
     pages,
@@ -70,13 +73,18 @@ ROUTERS: tuple[APIRouter, ...] = (
     provider_events.router,
     webhook_endpoints.router,
     webhook_deliveries.router,
+    mails.router,
+    mails.admin,
     overview.router,
     audit.router,
     sandbox.router,
 )
 HOT: tuple[BaseRoute, ...] = (*seats.routes(BASE), *validation.routes(BASE), *webhooks.routes(BASE))
 """Matched before all others."""
-AT_ROOT: tuple[APIRouter, ...] = (health.router, keys.at_root, sandbox.at_root, sandbox_pages.at_root)
+AT_ROOT: tuple[APIRouter, ...] = (
+    *(health.router, keys.at_root, mail_pages.router),
+    *(sandbox.at_root, sandbox_pages.at_root, mail_previews.at_root),
+)
 """Beside the base path."""
 
 

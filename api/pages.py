@@ -54,8 +54,8 @@ def verified_page(services: Services, token: str) -> HTMLResponse:
     try:
         services.users.verify_email(token)
     except UsherError as error:
-        return _page("This link does not work", _paragraph(error.message), status=status_of(error))
-    return _page("Your address is confirmed", _paragraph("Thank you. You can log in now."))
+        return page("This link does not work", paragraph(error.message), status=status_of(error))
+    return page("Your address is confirmed", paragraph("Thank you. You can log in now."))
 
 
 @router.get("/reset-password")
@@ -67,22 +67,22 @@ async def reset_form(token: str = "") -> HTMLResponse:
 @router.post("/reset-password")
 async def reset(request: Request) -> HTMLResponse:
     """Sets the new password."""
-    token, password = await _fields(request, "token", "password")
+    token, password = await form_fields(request, "token", "password")
     try:
         await run_in_threadpool(request.app.state.services.users.reset_password, token, password)
     except InvalidRequest as error:
         return _reset_form(token, problem=error.message, status=422)
     except UsherError as error:
-        return _page("This link does not work", _paragraph(error.message), status=status_of(error))
-    return _page("Your password is changed", _paragraph("Log in with it; all other sessions have ended."))
+        return page("This link does not work", paragraph(error.message), status=status_of(error))
+    return page("Your password is changed", paragraph("Log in with it; all other sessions have ended."))
 
 
 @router.get("/forgot-password")
 async def forgot_form() -> HTMLResponse:
     """Where a person asks for a reset link."""
-    return _page(
+    return page(
         "Forgot your password?",
-        _paragraph("We mail you a link with which you can set a new one.")
+        paragraph("We mail you a link with which you can set a new one.")
         + '<form method="post" action="/forgot-password"><label for="email">Your e-mail address</label>'
         '<input id="email" name="email" type="email" autocomplete="email" maxlength="254" required>'
         "<button>Send the link</button></form>",
@@ -92,9 +92,9 @@ async def forgot_form() -> HTMLResponse:
 @router.post("/forgot-password")
 async def forgot(request: Request, tasks: BackgroundTasks) -> HTMLResponse:
     """Says the same whether the address is known or not."""
-    (email,) = await _fields(request, "email")
+    (email,) = await form_fields(request, "email")
     tasks.add_task(mail_reset_link, request.app.state.services, email.strip()[:254].replace("\0", ""))
-    return _page("Look into your mailbox", _paragraph("If this address has an account, a link is on its way."))
+    return page("Look into your mailbox", paragraph("If this address has an account, a link is on its way."))
 
 
 @router.get("/docs/errors")
@@ -104,13 +104,13 @@ async def errors_page() -> HTMLResponse:
         f'<div id="{escape(code)}"><dt>{escape(code)} · {status}</dt><dd>{escape(sentence)}</dd></div>'
         for code, status, sentence in all_errors()
     )
-    return _page("Errors", f"<dl>{entries}</dl>")
+    return page("Errors", f"<dl>{entries}</dl>")
 
 
 def _reset_form(token: str, *, problem: str = "", status: int = 200) -> HTMLResponse:
-    return _page(
+    return page(
         "Set a new password",
-        f"{_paragraph(problem, kind='problem') if problem else ''}"
+        f"{paragraph(problem, kind='problem') if problem else ''}"
         '<form method="post" action="/reset-password">'
         f'<input type="hidden" name="token" value="{escape(token[:4096])}">'
         '<label for="password">New password, 8 characters or more</label>'
@@ -120,7 +120,7 @@ def _reset_form(token: str, *, problem: str = "", status: int = 200) -> HTMLResp
     )
 
 
-async def _fields(request: Request, *names: str) -> list[str]:
+async def form_fields(request: Request, *names: str) -> list[str]:
     """The fields of a posted form, empty when missing."""
     try:
         form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
@@ -129,11 +129,13 @@ async def _fields(request: Request, *names: str) -> list[str]:
     return [form.get(name, [""])[0] for name in names]
 
 
-def _paragraph(text: str, *, kind: str = "") -> str:
+def paragraph(text: str, *, kind: str = "") -> str:
+    """Text, escaped."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
-def _page(title: str, content: str, *, status: int = 200) -> HTMLResponse:
+def page(title: str, content: str, *, status: int = 200) -> HTMLResponse:
+    """A page of its own; `content` is HTML."""
     html = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -72,11 +72,11 @@ iframe { flex: 1; min-height: 28rem; width: 100%; border: 1px solid #dfe2ea; bor
 }
 """
 _STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_PAGE_POLICY = (
+PAGE_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
-_MAIL_POLICY = (
+MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none';"
     " sandbox allow-popups allow-popups-to-escape-sandbox; frame-ancestors 'self'"
 )
@@ -94,7 +94,8 @@ def mails_page(
     found = services.mailer.caught(_SHOWN + 1, to or None, after)
     opened = services.mailer.caught_mail(mail) if mail else next(iter(found), None)
     content = _list(found, opened, to, after) + f"<main>{_opened(opened) if opened else _NOTHING}</main>"
-    return HTMLResponse(_page(content, to), 200, {"Content-Security-Policy": _PAGE_POLICY})
+    html = page("Caught mails", "This is a sandbox: mails are caught here instead of being sent.", _search(to), content)
+    return HTMLResponse(html, 200, {"Content-Security-Policy": PAGE_POLICY})
 
 
 @at_root.get("/sandbox/mails/{mail_id}/{form}")
@@ -107,22 +108,32 @@ def mail_content(
         return Response(mail.text, 200, as_file(f"{mail_id}.txt"), media_type="text/plain")
     if form == "raw":
         return Response(mail.raw, 200, as_file(f"{mail_id}.eml"), media_type="message/rfc822")
-    # In the frame a link would open a page that refuses to be framed.
-    html = mail.html.replace("<head>", '<head><base target="_blank">', 1)
-    return HTMLResponse(html, 200, {"Content-Security-Policy": _MAIL_POLICY})
+    return HTMLResponse(in_frame(mail.page), 200, {"Content-Security-Policy": MAIL_POLICY})
+
+
+def in_frame(html: str) -> str:
+    """A mail's page for its frame, where a link would open a page that refuses to be framed."""
+    return html.replace("<head>", '<head><base target="_blank">', 1)
 
 
 _NOTHING = '<p class="nothing">No mail was caught yet. Whatever Usher sends in a sandbox appears here.</p>'
 
 
-def _page(content: str, to: str | None) -> str:
+def page(title: str, told: str, bar: str, content: str) -> str:
+    """A whole page of the sandbox; `bar` stands at the end of its head."""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Caught mails</title><style>{_STYLE}</style>"
-        "<header><h1>Caught mails</h1><p>This is a sandbox: mails are caught here instead of being sent.</p>"
+        f"<title>{title}</title><style>{_STYLE}</style>"
+        f"<header><h1>{title}</h1><p>{told}</p>{bar}</header>{content}</html>"
+    )
+
+
+def _search(to: str | None) -> str:
+    return (
+        '<a href="/sandbox/mails/previews">Previews</a>'
         '<form action="/sandbox/mails"><input name="to" type="email" aria-label="Recipient" placeholder="Recipient"'
-        f' value="{escape(to or "")}"><button>Show</button></form></header>{content}</html>'
+        f' value="{escape(to or "")}"><button>Show</button></form>'
     )
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.auth import address_of, person_of, require, services_of
-from api.bodies import Body, Email, Line, Moment, Password, Search, Token
+from api.bodies import Body, Code, Email, Line, Moment, Password, Search, Token
 from api.idempotency import RepeatableRoute
 from api.limits import Limit, admit
 from api.pages import verified_page, wants_page
 from api.paging import Listing, Page, page_of
 from domain.api_key import Scope
-from domain.errors import NotAuthenticated, NotFound
+from domain.errors import InvalidRequest, NotAuthenticated, NotFound
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -39,6 +39,7 @@ class RegisterBody(Body):
 class ProfileBody(Body):
     full_name: Line | None = None
     company_name: Line | None = None
+    language: Code | None = Field(None, description="Of mails, e.g. `de`.")
 
 
 class RegistrationAnswer(BaseModel):
@@ -62,6 +63,7 @@ class UserAnswer(BaseModel):
 
 class MeAnswer(UserAnswer):
     company_name: str | None
+    language: str | None = Field(description="Of mails; null: as the vendor writes to everybody.")
 
 
 class UserStatus(StrEnum):
@@ -132,8 +134,10 @@ def show_me(user_id: UUID = Depends(person_of), services: Services = Depends(ser
 def rename_me(
     body: ProfileBody, user_id: UUID = Depends(person_of), services: Services = Depends(services_of)
 ) -> MeAnswer:
-    """Changes the name, or the company's; what is left out stays."""
+    """Changes the name, the company's, or the language of mails; what is left out stays."""
     _profile(services, user_id)
+    if body.language is not None:
+        services.users.choose_language(user_id, _spoken(services, body.language))
     return _me(services.users.rename(user_id, full_name=body.full_name, company_name=body.company_name))
 
 
@@ -192,7 +196,14 @@ def _profile(services: Services, user_id: UUID) -> Profile:
 
 def _me(profile: Profile) -> MeAnswer:
     company = profile.contact.company_name if profile.contact else None
-    return MeAnswer(**_facts(profile.person), company_name=company)
+    return MeAnswer(**_facts(profile.person), company_name=company, language=profile.user.language)
+
+
+def _spoken(services: Services, language: str) -> str:
+    known = services.mail_languages()
+    if language not in known:
+        raise InvalidRequest.field("language", f"there are mails in {', '.join(known)}")
+    return language
 
 
 def _item(person: Person) -> UserItem:

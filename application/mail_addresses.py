@@ -44,8 +44,10 @@ class MailAddresses:
         suppression = Suppression(cause, code, mail_id)
         return self._change(self._digests.id_of(email), lambda each: each.suppress(suppression, now=self._clock.now()))
 
-    def restore(self, email: str, *, reason: str) -> MailAddress:
-        """It works again. Nothing happens to one that is not suppressed."""
+    def restore(self, email: str, *, reason: str) -> MailAddress | None:
+        """It works again. Nothing happens to one that is not suppressed; None when nothing is known about it."""
+        if self.find(email) is None:
+            return None
         return self._change(self._digests.id_of(email), lambda each: each.restore(reason=reason, now=self._clock.now()))
 
     def unsubscribe_url(self, email: str) -> str:

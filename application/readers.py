@@ -34,13 +34,14 @@ class Readers:
         self._store = store
         self._people = people
 
-    def person(self, user_id: UUID) -> Reader | None:
-        """None when erased."""
+    def person(self, user_id: UUID, organization_id: UUID | None = None) -> Reader | None:
+        """None when erased. Without an organization it is about the person's own account, and in no organization's
+        log."""
         person = self._people.person(user_id)
         if person is None:
             return None
         language = self._chosen_by(person) or self.common_language
-        return Reader(person.user_id, person.organization_id, person.email, person.full_name, language)
+        return Reader(person.user_id, organization_id, person.email, person.full_name, language)
 
     def organization(self, organization_id: UUID) -> Party | None:
         """None when nobody is there to write to."""

@@ -150,6 +150,11 @@ class Users:
         self._put(profile.user, organization, rows=rows)
         return self.profile(user_id)
 
+    def choose_language(self, user_id: UUID, language: str) -> Profile:
+        """In which language the person is written to."""
+        self._store.change(User, user_id, lambda user: user.choose_language(language, now=self._clock.now()))
+        return self.profile(user_id)
+
     def erase(self, user_id: UUID) -> None:
         """Deletes what says who the person was, ends its sessions and its organization's keys; history stays."""
         user, now = self._store.fetch(User, user_id), self._clock.now()

@@ -13,6 +13,7 @@ from scripts.commands import (
     doctor,
     events,
     licenses,
+    mails,
     processes,
     projections,
     provider_events,
@@ -37,6 +38,7 @@ for name, commands in {
     "projections": projections.app,
     "provider-events": provider_events.app,
     "webhooks": webhooks.app,
+    "mails": mails.app,
     "keys": keys.app,
     "api-keys": api_keys.app,
 }.items():

@@ -1,0 +1,63 @@
+"""The page that a reminder's last link leads to: no more of them, or again. Mail programs ask it, too (RFC 8058)."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse
+
+from api.errors import status_of
+from api.pages import form_fields, page, paragraph
+from domain.errors import UsherError
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Services
+    from domain.mail_address import MailAddress
+
+router = APIRouter(include_in_schema=False)
+
+_KINDS = (
+    "Reminders are mails about a renewal, an end or a card that expires soon. Invoices, licences and what your account"
+    " needs are sent in any case."
+)
+
+
+@router.get("/mails/unsubscribe")
+async def reminders_page(request: Request, token: str = Query("", max_length=4096)) -> HTMLResponse:
+    """Changes nothing: programs that look for harm follow every link of a mail."""
+    services: Services = request.app.state.services
+    try:
+        address = await run_in_threadpool(services.mail_addresses.of_link, token)
+    except UsherError as error:
+        return page("This link does not work", paragraph(error.message), status=status_of(error))
+    return _choice(address, token)
+
+
+@router.post("/mails/unsubscribe")
+async def choose_reminders(request: Request, token: str = Query("", max_length=4096)) -> HTMLResponse:
+    """No more reminders; with the field `reminders=again` they come again. Twice is once."""
+    services: Services = request.app.state.services
+    (wanted,) = await form_fields(request, "reminders")
+    addresses = services.mail_addresses
+    choose = addresses.want_reminders if wanted == "again" else addresses.decline_reminders
+    try:
+        address = await run_in_threadpool(choose, token)
+    except UsherError as error:
+        return page("This link does not work", paragraph(error.message), status=status_of(error))
+    return _choice(address, token)
+
+
+def _choice(address: MailAddress | None, token: str) -> HTMLResponse:
+    if address is not None and address.declines_reminders:
+        return page("You get no more reminders", paragraph(_KINDS) + _form(token, "again", "Send me reminders again"))
+    return page("Reminders by mail", paragraph(_KINDS) + _form(token, "none", "Send me no more reminders"))
+
+
+def _form(token: str, reminders: str, label: str) -> str:
+    return (
+        f'<form method="post" action="/mails/unsubscribe?token={escape(token)}">'
+        f'<button name="reminders" value="{reminders}">{label}</button></form>'
+    )
