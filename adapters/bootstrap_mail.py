@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,10 +14,12 @@ from adapters.emails.speech import languages
 from adapters.infrastructure import Infrastructure
 from adapters.mail_log import MailLog
 from adapters.mailer import Mailer
+from adapters.stripe_portal import StripePortal
 from application.invoice_notices import InvoiceNotices
 from application.license_notices import LicenseNotices
 from application.mail_addresses import MailAddresses
 from application.mailing import Mailing
+from application.managing import Managing
 from application.notices import Notices
 from application.person_notices import PersonNotices
 from application.purchases import Purchases
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from application.store import Store
     from application.users import Users
     from application.webhook_notices import WebhookNotices
-
-_MANAGE_FOR = timedelta(days=35)
-"""A renewal is announced a month before."""
 
 
 class MailServices(Infrastructure):
@@ -93,8 +91,14 @@ class MailServices(Infrastructure):
         return Readers(self.store, self.personal_data)
 
     @cached_property
+    def managing(self) -> Managing:
+        key, base = self.settings.stripe_secret_key, self.settings.stripe_api_base
+        portal = StripePortal(key, api_base=base) if key else None
+        return Managing(self.store, portal, self.tokens, self.clock, public_url=self.settings.public_url)
+
+    @cached_property
     def purchases(self) -> Purchases:
-        return Purchases(self.store, self.catalog, self.readers, self.invoice_papers, self.clock, self._manage_url)
+        return Purchases(self.store, self.catalog, self.readers, self.invoice_papers, self.clock, self.managing.url)
 
     @cached_property
     def notices(self) -> Notices:
@@ -117,11 +121,3 @@ class MailServices(Infrastructure):
     @cached_property
     def reminding(self) -> Reminding:
         return Reminding(self.store, self.clock)
-
-    def _manage_url(self, subscription_id: UUID) -> str | None:
-        """A link that opens the payment provider's portal; none where no provider can be asked for one."""
-        if self.settings.stripe_secret_key is None:
-            return None
-        claims = {"sub": str(subscription_id)}
-        token = self.tokens.sign("manage", claims, now=self.clock.now(), lifetime=_MANAGE_FOR)
-        return f"{self.settings.public_url.rstrip('/')}/billing?token={token}"

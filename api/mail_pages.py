@@ -1,4 +1,4 @@
-"""The page that a reminder's last link leads to: no more of them, or again. Mail programs ask it, too (RFC 8058)."""
+"""The pages that mails lead to: whether reminders come (programs ask, too: RFC 8058), and managing a subscription."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.errors import status_of
 from api.pages import form_fields, page, paragraph
@@ -48,6 +48,30 @@ async def choose_reminders(request: Request, token: str = Query("", max_length=4
     except UsherError as error:
         return page("This link does not work", paragraph(error.message), status=status_of(error))
     return _choice(address, token)
+
+
+@router.get("/billing")
+async def billing_page(request: Request, token: str = Query("", max_length=4096)) -> HTMLResponse:
+    """Asks nobody yet, for the same reason."""
+    services: Services = request.app.state.services
+    try:
+        await run_in_threadpool(services.managing.check, token)
+    except UsherError as error:
+        return page("This link does not work", paragraph(error.message), status=status_of(error))
+    told = "Change the card, cancel or resume, and find your invoices on the page of our payment provider."
+    link = f'<p><a href="/billing/open?token={escape(token)}">Go there</a></p>'
+    return page("Your subscription", paragraph(told) + link)
+
+
+@router.get("/billing/open")
+async def open_billing(request: Request, token: str = Query("", max_length=4096)) -> Response:
+    """Leads on to the payment provider's page."""
+    services: Services = request.app.state.services
+    try:
+        url = await run_in_threadpool(services.managing.open, token)
+    except UsherError as error:
+        return page("This page cannot be opened", paragraph(error.message), status=status_of(error))
+    return RedirectResponse(url, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
 def _choice(address: MailAddress | None, token: str) -> HTMLResponse:

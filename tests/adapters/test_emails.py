@@ -25,7 +25,7 @@ FRAME = Frame(Letterhead("Analytical Engines"))
 REQUIRED = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].required]
 OPTIONAL = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].optional]
 EVERYWHERE = [(kind, language) for kind in MailKind for language in languages()]
-FILTERS = ("date", "moment", "month", "money", "price", "count", "reason", "advice")
+FILTERS = ("date", "moment", "month", "money", "price", "count", "reason", "advice", "begun")
 
 
 def said(kind: MailKind, language: str = "en", **changes: object) -> Rendered:
@@ -307,7 +307,7 @@ def test_times_are_said_in_utc_and_need_a_zone() -> None:
 
 def test_a_known_reason_is_said_in_words_and_another_as_it_is() -> None:
     kind = MailKind.LICENSE_SUSPENDED
-    assert "the payment failed several times" in said(kind).text
+    assert "The payment failed several times" in said(kind).text
     other = said(kind, reason="Breach of section 4").text
     assert "Breach of section 4" in other and "get in touch" in other
     assert "settle the payment" in said(kind, reason="payment_failed").text

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 
 from adapters.emails.speech import languages
+from api.app import create_app
 from application.reactions import errands_of
 from domain.ids import message_id
 from domain.mail_kinds import MailKind
 from domain.mail_resend import Told
 from domain.notice import Notice, Reader
-from tests.api.people_engine import refused
+from scripts.stripe_sim import StripeAccount
+from scripts.stripe_sim.server import serving
+from tests.api.people_engine import Client, people_engine, refused
+from tests.mail_world import PRO, MailWorld
 
 HEAD = {"Accept": "text/html"}
 
@@ -170,3 +176,25 @@ def test_every_kind_is_shown_in_every_language_and_can_run_nothing(client, langu
 def test_what_is_no_kind_or_language_has_no_preview(client):
     refused(client.get("//sandbox/mails/previews/spam/en/html"), 422, "invalid_request")
     refused(client.get("//sandbox/mails/previews/welcome/xx/html"), 404, "not_found")
+
+
+def test_the_link_of_a_mail_leads_to_the_provider_s_portal_and_to_nothing_without_its_token(settings, redis):
+    account = StripeAccount(seed=1, now=datetime(2026, 12, 1, tzinfo=UTC))
+    with serving(account) as stripe_url:
+        settings = replace(settings, stripe_secret_key="sk_test_mails", stripe_api_base=stripe_url)
+        with people_engine(settings) as services:
+            world = MailWorld(services)
+            world.stripe = account
+            account.price(PRO, amount=9900, lookup_key="pro-monthly")
+            world.buy()
+            mail = next(each for each in world.mails() if "subscription has begun" in each.subject)
+            (link,) = set(re.findall(r"/billing\?token=[\w.-]+", mail.text))
+            client = Client(create_app(services))
+            page = client.get(f"/{link}", headers=HEAD)
+            assert page.status_code == 200
+            (onward,) = re.findall(r'href="(/billing/open[^"]+)"', page.text)
+            opened = client.get(f"/{onward}", headers=HEAD)
+            assert opened.status_code == 303 and opened.headers["Location"].startswith(stripe_url)
+            assert account.find("billing_portal.session")
+            assert client.get(f"/{onward}x", headers=HEAD).status_code == 400
+            assert client.get("//billing?token=x", headers=HEAD).status_code == 400

@@ -97,7 +97,7 @@ def live_a_life(world: MailWorld, diary: Diary | None = None) -> None:
     until(day(25, 2, 2027))
     has_read(
         ("18 Feb 2027", "Urgent: CODITECT stops on 21 February 2027", "is suspended on 21 February 2027, 13:00 UTC"),
-        ("21 Feb 2027", "Your CODITECT licence is suspended", "the payment failed several times"),
+        ("21 Feb 2027", "Your CODITECT licence is suspended", "The payment failed several times"),
     )
     stripe.pay(unpaid)
     did(
