@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from adapters.emails.letterhead import stationery_of
 from adapters.emails.render import Frame, Letterhead, Rendered, render
 from adapters.emails.samples import LETTERHEAD, SAMPLES, UNSUBSCRIBE_URL, preview, sample_context
 from adapters.emails.speech import Speech, language_for, languages, words_of
+from domain.mail_kinds import REMINDERS
 from domain.money import Money
 from domain.plan import Interval, Price
 from domain.vendor import Identity
@@ -342,3 +344,9 @@ def test_a_person_without_a_name_is_greeted_all_the_same() -> None:
 def test_the_licence_file_is_named_after_its_product() -> None:
     assert license_file_name("coditect") == "coditect-license.json"
     assert re.fullmatch(r"[a-z0-9-]+-license\.json", license_file_name("../etc\r\nX"))
+
+
+def test_the_documentation_names_every_kind_and_which_ones_a_reader_may_end() -> None:
+    page = Path("docs/mails.md").read_text()
+    assert [kind for kind in MailKind if f"`{kind}`" not in page] == []
+    assert set(re.findall(r"`(\w+)` R ", page)) == set(REMINDERS)
