@@ -17,6 +17,7 @@ from api.parameters import known_parameters
 from domain.api_key import Scope
 from domain.mail_address import Cause
 from domain.mail_kinds import MailKind
+from domain.notice import MailStatus
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -30,18 +31,6 @@ admin = APIRouter(
     route_class=RepeatableRoute,
     dependencies=[require(Scope.ADMIN), Depends(known_parameters)],
 )
-
-
-class MailStatus(StrEnum):
-    """What became of a mail."""
-
-    CLAIMED = "claimed"
-    SENT = "sent"
-    DELAYED = "delayed"
-    FAILED = "failed"
-    UNCERTAIN = "uncertain"
-    SUPPRESSED = "suppressed"
-    UNSUBSCRIBED = "unsubscribed"
 
 
 class ReportedCause(StrEnum):

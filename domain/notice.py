@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from domain.mail_kinds import MailKind
 from domain.mail_resend import Told
+
+
+class MailStatus(StrEnum):
+    """What became of a mail, or becomes of it now."""
+
+    CLAIMED = "claimed"
+    SENT = "sent"
+    DELAYED = "delayed"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    SUPPRESSED = "suppressed"
+    UNSUBSCRIBED = "unsubscribed"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -31,6 +32,11 @@ def list_mails(
     as_json: Json = False,
 ) -> None:
     """The mails, newest first; never what they said."""
+    from domain.mail_kinds import MailKind
+    from domain.notice import MailStatus
+
+    _one_of(MailKind, kind, "--kind")
+    _one_of(MailStatus, status, "--status")
     with engine(data) as services:
         found = services.mail_log.list(organization_id=organization, kind=kind, status=status, limit=limit)
     rows = [_mail(each) for each in found]
@@ -57,8 +63,7 @@ def suppress(
     """Send nothing to an address any more."""
     from domain.mail_address import Cause
 
-    if cause not in (Cause.BOUNCED, Cause.COMPLAINED, Cause.BY_HAND):
-        raise typer.BadParameter(f"{cause!r} is no cause; there are bounced, complained, by_hand", param_hint="--cause")
+    _one_of((Cause.BOUNCED, Cause.COMPLAINED, Cause.BY_HAND), cause, "--cause")
     with engine(data) as services:
         shown = _address(services.mail_addresses.suppress(address, Cause(cause), code=code, mail_id=mail))
     answer(shown, as_json, fields)
@@ -91,12 +96,15 @@ def preview(
     from adapters.emails.speech import languages
     from domain.mail_kinds import MailKind
 
-    if kind not in set(MailKind):
-        raise typer.BadParameter(f"{kind!r} is no kind; there are {', '.join(MailKind)}", param_hint="KIND")
-    if language not in languages():
-        raise typer.BadParameter(f"there are mails in {', '.join(languages())}", param_hint="--language")
+    _one_of(MailKind, kind, "KIND")
+    _one_of(languages(), language, "--language")
     mail = rendered(MailKind(kind), language)
     print(mail.html if html else f"Subject: {mail.subject}\n\n{mail.text}", end="")
+
+
+def _one_of(known: Iterable[str], given: str | None, hint: str) -> None:
+    if given is not None and given not in (names := list(known)):
+        raise typer.BadParameter(f"{given!r} is none of {', '.join(names)}", param_hint=hint)
 
 
 def _mail(mail: Any) -> dict[str, Any]:
