@@ -44,6 +44,11 @@ class CaughtMail:
         )
 
     @property
+    def direction(self) -> str:
+        """`rtl` for a mail that is read from the right."""
+        return "rtl" if ' dir="rtl"' in self.html.partition(">\n<head>")[0] else "ltr"
+
+    @property
     def page(self) -> str:
         """The HTML with its pictures in it: elsewhere than in a mail program nothing finds them by their content id."""
         html = self.html

@@ -59,7 +59,7 @@ async def billing_page(request: Request, token: str = Query("", max_length=4096)
     except UsherError as error:
         return page("This link does not work", paragraph(error.message), status=status_of(error))
     told = "Change the card, cancel or resume, and find your invoices on the page of our payment provider."
-    link = f'<p><a href="/billing/open?token={escape(token)}">Go there</a></p>'
+    link = f'<p><a class="button" href="/billing/open?token={escape(token)}">Go there</a></p>'
     return page("Your subscription", paragraph(told) + link)
 
 

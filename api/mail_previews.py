@@ -60,25 +60,25 @@ def _known(language: str, languages: tuple[str, ...]) -> None:
 
 def _entry(kind: MailKind, services: Services, language: str, *, is_open: bool) -> str:
     current = ' aria-current="true"' if is_open else ""
-    subject = services.mail_preview(kind, language).subject
+    mail = services.mail_preview(kind, language)
     return (
         f'<a href="/sandbox/mails/previews?kind={kind}&amp;language={language}"{current}>'
-        f'<b dir="auto">{escape(subject)}</b><span>{kind}</span></a>'
+        f'<b dir="{mail.direction}">{escape(mail.subject)}</b><span>{kind}</span></a>'
     )
 
 
 def _shown(kind: MailKind, language: str, languages: tuple[str, ...], services: Services) -> str:
-    subject = services.mail_preview(kind, language).subject
+    mail = services.mail_preview(kind, language)
     others = "".join(
-        f"<b>{each}</b> "
+        f"<b>{each}</b>"
         if each == language
         else f'<a href="/sandbox/mails/previews?kind={kind}&amp;language={each}">{each}</a>'
         for each in languages
     )
     base = f"/sandbox/mails/previews/{kind}/{language}"
     return (
-        f'<h2 dir="auto">{escape(subject)}</h2><dl><dt>Languages</dt><dd>{others}</dd>'
+        f'<h2 dir="{mail.direction}">{escape(mail.subject)}</h2><dl><dt>Languages</dt><dd>{others}</dd>'
         f'<dt>Parts</dt><dd><a href="{base}/text">Plain text</a></dd></dl>'
         f'<iframe src="{base}/html" sandbox="allow-popups allow-popups-to-escape-sandbox"'
-        f' title="{escape(subject)}"></iframe>'
+        f' title="{escape(mail.subject)}"></iframe>'
     )

@@ -28,6 +28,8 @@ label { display: block; margin: 1rem 0 .25rem; }
 input, button { font: inherit; padding: .6rem 1.2rem; border: 1px solid #767b8a; border-radius: 6px; }
 input { width: 100%; box-sizing: border-box; }
 button { margin-top: 1rem; border-color: #2447c8; background: #2447c8; color: #fff; }
+a.button { display: inline-block; padding: .6rem 1.2rem; border-radius: 6px; background: #2447c8; color: #fff;
+  text-decoration: none; }
 dt { font-family: ui-monospace, monospace; font-weight: 600; margin-top: 1rem; }
 dd { margin: 0; }
 .problem { color: #a11; }

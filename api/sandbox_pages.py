@@ -52,7 +52,7 @@ main { min-width: 0; padding: 1.25rem; display: flex; flex-direction: column; ov
 h2 { font-size: 1.25rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 dl { margin: 0 0 1rem; display: grid; grid-template-columns: max-content 1fr; gap: 0 .75rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
-dd a { margin-right: 1rem; }
+dd a, dd b { margin-right: 1rem; }
 iframe { flex: 1; min-height: 28rem; width: 100%; border: 1px solid #dfe2ea; border-radius: 8px; background: #fff; }
 .nothing { margin: auto; max-width: 28rem; text-align: center; color: #5c6170; }
 @media (max-width: 48rem) {
@@ -148,7 +148,8 @@ def _list(found: list[CaughtMail], opened: CaughtMail | None, to: str | None, af
 def _entry(mail: CaughtMail, is_open: bool, to: str | None, after: UUID | None) -> str:
     current = ' aria-current="true"' if is_open else ""
     return (
-        f'<a href="{_address(to=to, after=after, mail=mail.id)}"{current}><b>{escape(mail.subject)}</b>'
+        f'<a href="{_address(to=to, after=after, mail=mail.id)}"{current}>'
+        f'<b dir="{mail.direction}">{escape(mail.subject)}</b>'
         f"<span>{escape(mail.to)}</span><span>{_when(mail)}</span></a>"
     )
 
@@ -160,7 +161,8 @@ def _opened(mail: CaughtMail) -> str:
         for name in mail.attachments
     )
     return (
-        f"<h2>{escape(mail.subject)}</h2><dl><dt>To</dt><dd>{escape(mail.to)}</dd><dt>Date</dt><dd>{_when(mail)}</dd>"
+        f'<h2 dir="{mail.direction}">{escape(mail.subject)}</h2>'
+        f"<dl><dt>To</dt><dd>{escape(mail.to)}</dd><dt>Date</dt><dd>{_when(mail)}</dd>"
         f'<dt>Files</dt><dd>{files}<a href="{base}/text" download>Plain text</a>'
         f'<a href="{base}/raw" download>Whole message</a></dd></dl>'
         f'<iframe src="{base}/html" sandbox="allow-popups allow-popups-to-escape-sandbox"'

@@ -27,11 +27,12 @@ _AS_IT_IS = frozenset({"license_key", "reason"})
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """`subject` is one line, `text` is wrapped at 72 columns, `html` is a whole page."""
+    """`subject` is one line, `text` is wrapped at 72 columns, `html` is a whole page; `direction` is ltr or rtl."""
 
     subject: str
     text: str
     html: str
+    direction: str = "ltr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def render(kind: MailKind, context: Mapping[str, object], frame: Frame) -> Rende
         subject=parts["subject"],
         text=layouts.get_template("mail.txt.j2").render(parts),
         html=layouts.get_template("mail.html.j2").render(parts),
+        direction=parts["direction"],
     )
 
 
