@@ -23,6 +23,7 @@ from projections.reminders import Reminders
 from scripts.stripe_sim import StripeAccount
 from workers.chores import chores
 
+CATALOG = Path(__file__).parents[1] / "docs" / "catalogs" / "coditect.yaml"
 PRO = "price_coditect_pro_monthly"
 START = datetime(2026, 12, 1, 12, tzinfo=UTC)
 ADA = "ada@example.com"
@@ -36,7 +37,7 @@ class MailWorld:
         self.services = services
         self.now = now
         services.clock.now = lambda: self.now  # type: ignore[method-assign]
-        document = catalog or Path("docs/catalogs/coditect.yaml").read_bytes()
+        document = catalog or CATALOG.read_bytes()
         services.catalog.apply(services.catalog.read(document))
         services.billing._wake = services.billing.process
         self.stripe = StripeAccount(seed=1, now=now)

@@ -90,6 +90,7 @@ def preview(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Such as license_issued.", show_default=False)],
     language: Annotated[str, typer.Option(help="Such as de.")] = "en",
     html: Annotated[bool, typer.Option("--html", help="The page instead of the text.")] = False,
+    as_json: Json = False,
 ) -> None:
     """A mail filled with nobody's data, on standard output; no engine is needed."""
     from adapters.emails.samples import preview as rendered
@@ -99,7 +100,10 @@ def preview(
     _one_of(MailKind, kind, "KIND")
     _one_of(languages(), language, "--language")
     mail = rendered(MailKind(kind), language)
-    print(mail.html if html else f"Subject: {mail.subject}\n\n{mail.text}", end="")
+    whole = {"subject": mail.subject, "text": mail.text, "html": mail.html}
+    answer(
+        whole, as_json, lambda mail: print(mail["html"] if html else f"Subject: {mail['subject']}\n\n{mail['text']}")
+    )
 
 
 def _one_of(known: Iterable[str], given: str | None, hint: str) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.mail_world import MailWorld
+from tests.mail_world import CATALOG, MailWorld
 
 STARTER = "price_coditect_starter_monthly"
 PRO = "price_coditect_pro_monthly"
@@ -48,7 +47,7 @@ def day(day: int, month: int, year: int) -> datetime:
 @pytest.fixture
 def world(services) -> MailWorld:
     """CODITECT with a yearly price, too."""
-    document = Path("docs/catalogs/coditect.yaml").read_text()
+    document = CATALOG.read_text()
     monthly = "      - {code: pro-monthly,"
     yearly = f"      - {{code: pro-yearly, amount: 99000, currency: usd, interval: year, stripe_price: {YEARLY}}}\n"
     world = MailWorld(services, now=day(1, 12, 2026), catalog=document.replace(monthly, yearly + monthly).encode())
