@@ -10,7 +10,7 @@ import pytest
 
 from adapters.mail_catcher import CaughtMail
 from domain.mail_address import Cause
-from tests.mail_world import ADA, PRO, MailWorld
+from tests.mail_world import ADA, CATALOG, PRO, MailWorld
 
 BEGIN = ["license_issued", "subscription_confirmed", "invoice_paid"]
 
@@ -115,14 +115,8 @@ def test_mails_are_in_the_language_that_the_provider_knows_of_the_customer(world
 
 
 def test_what_the_vendor_leaves_out_is_not_sent_but_the_key_always_is(services):
-    document = (
-        Path("docs/catalogs/coditect.yaml")
-        .read_text()
-        .replace(
-            "license_key_prefix: CODI}",
-            "license_key_prefix: CODI, mails: {subscription_confirmed: false, invoice_paid: false}}",
-        )
-    )
+    left_out = "license_key_prefix: CODI, mails: {subscription_confirmed: false, invoice_paid: false}}"
+    document = CATALOG.read_text().replace("license_key_prefix: CODI}", left_out)
     world = MailWorld(services, catalog=document.encode())
     world.buy()
     assert kinds(world) == ["license_issued"]
