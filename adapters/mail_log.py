@@ -31,6 +31,8 @@ class LoggedMail(NamedTuple):
 
 
 _COLUMNS = ", ".join(LoggedMail._fields)
+_UNSENT = "status in ('delayed', 'failed', 'uncertain')"
+"""As the index `mails_unsent` has it."""
 
 
 class MailLog:
@@ -78,10 +80,7 @@ class MailLog:
         )
         return [LoggedMail(**row) for row in found]
 
-    def by_status(self) -> dict[str, int]:
+    def unsent(self) -> dict[str, int]:
         """How many mails there are of each status that somebody should look at, or wait for."""
-        found = self._database.fetch_all(
-            "select status, count(*) as n from mails where status in ('claimed', 'delayed', 'failed', 'uncertain')"
-            " group by status"
-        )
-        return {row["status"]: row["n"] for row in found}
+        found = self._database.fetch_all(f"select status, count(*) as n from mails where {_UNSENT} group by status")
+        return {"delayed": 0, "failed": 0, "uncertain": 0, **{row["status"]: row["n"] for row in found}}

@@ -19,3 +19,4 @@ drop index mails_by_organization;
 create index mails_by_organization on mails (organization_id, noted_at desc, message_id desc);
 create index mails_by_time on mails (noted_at desc, message_id desc);
 create index mails_of_thread on mails (thread, sent_at) where thread is not null and status = 'sent';
+create index mails_unsent on mails (status) where status in ('delayed', 'failed', 'uncertain');
