@@ -10,6 +10,7 @@ from typing import Any
 from adapters.bootstrap_billing import BillingServices
 from adapters.bootstrap_mail import MailServices
 from adapters.bootstrap_outbound import OutboundServices
+from adapters.bootstrap_people import PeopleServices
 from adapters.group_commit import GroupCommit
 from adapters.infrastructure import required
 from adapters.license_file import build_license_file
@@ -28,12 +29,9 @@ from adapters.switching_seats import SwitchingSeats
 from adapters.ticket_seal import TicketSeals
 from adapters.user_digests import UserDigests
 from adapters.verification_records import VerificationRecords
-from application.api_keys import ApiKeys
 from application.errands import Errands
 from application.history import History
-from application.license_guard import LicenseGuard
 from application.licenses import Licenses
-from application.logins import Logins
 from application.machines import LicenseMachines
 from application.purchase_claims import PurchaseClaims
 from application.queue_rounds import QueueRounds
@@ -46,54 +44,15 @@ from application.seat_rules import LicenseSeatRules
 from application.seat_work import SeatWork
 from application.seats import Denied, Seats
 from application.ticket_endings import TicketEndings
-from application.users import Users
 from application.validation import Validation
 from application.verification import Verification
-from application.work import Works
 from projections.all import read_models
 from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(BillingServices, MailServices, OutboundServices):
+class Services(PeopleServices, BillingServices, MailServices, OutboundServices):
     """What the system can be asked to do, in one process."""
-
-    @cached_property
-    def users(self) -> Users:
-        erasable = (
-            *(self.session_callers, self.machine_names, self.seat_rule_names),
-            *(self.invoice_papers, *self.erasable_webhook_data),
-        )
-        return Users(
-            self.store,
-            self.personal_data,
-            self.passwords,
-            self.login_sessions,
-            self.key_index,
-            self.tokens,
-            self.clock,
-            public_url=self.settings.public_url,
-            also_erase=[
-                self.mailer.erasing,
-                lambda _, organization_id: [each.erase(organization_id) for each in erasable],
-            ],
-        )
-
-    @cached_property
-    def logins(self) -> Logins:
-        return Logins(self.store, self.personal_data, self.passwords, self.login_sessions, self.tokens, self.clock)
-
-    @cached_property
-    def api_keys(self) -> ApiKeys:
-        return ApiKeys(self.store, self.key_index, self.clock)
-
-    @cached_property
-    def works(self) -> Works:
-        return Works(self.store, self.license_guard, self.clock)
-
-    @cached_property
-    def license_guard(self) -> LicenseGuard:
-        return LicenseGuard(self.seat_work, self.clock)
 
     @cached_property
     def licenses(self) -> Licenses:
@@ -120,16 +79,16 @@ class Services(BillingServices, MailServices, OutboundServices):
     @cached_property
     def seat_denials(self) -> SeatDenials:
         """For the event loop of this process."""
-        return SeatDenials(self.group_commit, self.store, SeatLog(self.database, self.codec), self.clock)
+        return SeatDenials(self.group_commit, self.store, SeatLog(self.unwalled, self.codec), self.clock)
 
     @cached_property
     def seat_moves(self) -> SeatMoves:
         """For the event loop of this process."""
         return SeatMoves(
             self.seats,
-            SeatLog(self.database, self.codec),
+            SeatLog(self.unwalled, self.codec),
             self.session_callers,
-            SeatClaims(self.database),
+            SeatClaims(self.unwalled),
             self.seat_admission,
             self.clock,
             ReturnStatements(),
@@ -139,7 +98,7 @@ class Services(BillingServices, MailServices, OutboundServices):
     def seat_queue(self) -> SeatQueue:
         """For the event loop of this process."""
         pool = self._seat_pool(self.redis_line, self.postgres_line)
-        tickets, claims = QueueTickets(self.database), SeatClaims(self.database)
+        tickets, claims = QueueTickets(self.unwalled), SeatClaims(self.unwalled)
         return SeatQueue(
             seats=self.seats,
             rounds=QueueRounds(pool, self.seats.loading, tickets, claims, self.clock),
@@ -156,7 +115,7 @@ class Services(BillingServices, MailServices, OutboundServices):
     @cached_property
     def ticket_endings(self) -> TicketEndings:
         """For threads and workers."""
-        return TicketEndings(self.store, QueueTickets(self.database), self.clock)
+        return TicketEndings(self.store, QueueTickets(self.unwalled), self.clock)
 
     @cached_property
     def validation(self) -> Validation:
@@ -188,10 +147,10 @@ class Services(BillingServices, MailServices, OutboundServices):
             pool=pool,
             log=log,
             store=self.store,
-            seat_log=SeatLog(self.database, self.codec),
-            epochs=SeatEpochs(self.database),
+            seat_log=SeatLog(self.unwalled, self.codec),
+            epochs=SeatEpochs(self.unwalled),
             callers=self.session_callers,
-            claims=SeatClaims(self.database),
+            claims=SeatClaims(self.unwalled),
             admission=self.seat_admission,
             license_index=self.license_index,
             signing=self.signing,
@@ -202,12 +161,14 @@ class Services(BillingServices, MailServices, OutboundServices):
     @property
     def seat_admission(self) -> SeatAdmission:
         """For one event loop."""
-        tickets = QueueTickets(self.database)
-        return SeatAdmission(SeatClaims(self.database), UserDigests(self.secrets), tickets, self.clock)
+        tickets = QueueTickets(self.unwalled)
+        return SeatAdmission(SeatClaims(self.unwalled), UserDigests(self.secrets), tickets, self.clock)
 
     @cached_property
     def errands(self) -> Errands:
-        claims = PurchaseClaims(self.store, self.personal_data, self.billing_accounts, self.works)
+        claims = PurchaseClaims(
+            self.store, self.personal_data, self.organizations, self.memberships, self.billing_accounts, self.works
+        )
         ends = self.seat_work, self.webhook_endpoints
         return Errands(self.store, self.outbox, self.notices, self.mailing.post, claims, *ends, self.clock)
 
@@ -224,7 +185,7 @@ class Services(BillingServices, MailServices, OutboundServices):
     @cached_property
     def verification(self) -> Verification:
         compare = partial(compare_read_models, self.database.url, self.codec.to_domain_event, read_models())
-        records = VerificationRecords(self.database)
+        records = VerificationRecords(self.unwalled)
         return Verification(LogScan(self.database), self.codec, compare, records, self.clock)
 
 

@@ -18,12 +18,12 @@ from application.entitling import Entitling
 from application.invoice_rules import InvoiceRules
 from application.invoices import Invoices
 from application.license_keys import LicenseKeys
-from application.organizations import Organizations
 from application.paper_document import credit_note_paper, invoice_paper, paper_file_name
 from application.payment_rules import PaymentRules
 from application.store import Store
 
 if TYPE_CHECKING:
+    from application.organizations import Organizations
     from application.work import Works
 
 
@@ -32,14 +32,11 @@ class BillingServices(Infrastructure):
 
     if TYPE_CHECKING:
         works: Works
+        organizations: Organizations
 
     @cached_property
     def store(self) -> Store:
-        return Store(EventRecorder(self.database), self.codec)
-
-    @cached_property
-    def organizations(self) -> Organizations:
-        return Organizations(self.store, self.personal_data)
+        return Store(EventRecorder(self.unwalled, self.database), self.codec)
 
     @cached_property
     def catalog(self) -> Catalog:

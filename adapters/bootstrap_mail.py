@@ -33,6 +33,7 @@ from domain.vendor import Identity, Vendor
 if TYPE_CHECKING:
     from application.catalog import Catalog
     from application.license_keys import LicenseKeys
+    from application.member_notices import MemberNotices
     from application.store import Store
     from application.users import Users
     from application.webhook_notices import WebhookNotices
@@ -47,6 +48,7 @@ class MailServices(Infrastructure):
         users: Users
         license_keys: LicenseKeys
         webhook_notices: WebhookNotices
+        member_notices: MemberNotices
 
         def license_file(self, facts: Mapping[str, Any]) -> bytes: ...
         def invoice_pdf(self, invoice_id: UUID, language: str | None = None) -> tuple[str, bytes]: ...
@@ -61,7 +63,7 @@ class MailServices(Infrastructure):
     @cached_property
     def mailer(self) -> Mailer:
         return Mailer(
-            self.database,
+            self.unwalled,
             mail_from=self.settings.mail_from,
             smtp_url=self.settings.smtp_url,
             sandbox=self.settings.sandbox,
@@ -106,6 +108,7 @@ class MailServices(Infrastructure):
         papers = self.invoice_pdf, self.credit_note_pdf
         parts = (
             PersonNotices(store, self.readers, self.users),
+            self.member_notices,
             LicenseNotices(store, purchases, self.license_keys, self.license_file, license_file_name, clock),
             SubscriptionNotices(store, purchases, clock),
             InvoiceNotices(store, self.readers, purchases, *papers, clock),

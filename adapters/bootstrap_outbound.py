@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from adapters.emails.envelope import Mailbox
+from adapters.event_recorder import EventRecorder
 from adapters.infrastructure import Infrastructure
 from adapters.network_reach import Reach, Unreachable
 from adapters.standard_webhooks import make_secret
@@ -13,6 +14,7 @@ from adapters.webhook_book import WebhookBook
 from adapters.webhook_deliveries import NewDelivery, WebhookDeliveries
 from adapters.webhook_delivery_log import WebhookDeliveryLog
 from adapters.webhook_post import WebhookPost
+from application.store import Store
 from application.webhook_courier import WebhookCourier
 from application.webhook_documents import WebhookDocuments
 from application.webhook_endpoints import WebhookEndpoints
@@ -24,7 +26,6 @@ from projections.webhook_feeds import WebhookFeeds
 if TYPE_CHECKING:
     from application.catalog import Catalog
     from application.readers import Readers
-    from application.store import Store
 
 
 class OutboundServices(Infrastructure):
@@ -41,7 +42,7 @@ class OutboundServices(Infrastructure):
 
     @cached_property
     def webhook_deliveries(self) -> WebhookDeliveries:
-        return WebhookDeliveries(self.database)
+        return WebhookDeliveries(self.unwalled)
 
     @cached_property
     def webhook_delivery_log(self) -> WebhookDeliveryLog:
@@ -66,7 +67,9 @@ class OutboundServices(Infrastructure):
 
     @cached_property
     def webhook_payloads(self) -> WebhookPayloads:
-        return WebhookPayloads(self.store, WebhookDocuments(self.catalog))
+        """Past the wall between tenants: what an endpoint was told it may read again, whoever has the thing by now."""
+        everything = Store(EventRecorder(self.unwalled), self.codec)
+        return WebhookPayloads(everything, WebhookDocuments(self.catalog))
 
     @cached_property
     def webhook_courier(self) -> WebhookCourier:

@@ -16,6 +16,7 @@ from adapters.key_index import KeyIndex
 from adapters.license_index import LicenseIndex
 from adapters.login_sessions import LoginSessions
 from adapters.machine_names import MachineNames
+from adapters.memberships import Memberships
 from adapters.outbox import Outbox
 from adapters.papers.printer import Printer
 from adapters.passwords import Passwords
@@ -28,15 +29,18 @@ from adapters.redis_client import Client, client_of
 from adapters.redis_cluster import line_to
 from adapters.redis_line import RedisLine
 from adapters.redis_probe import LONGEST, redis_answers
+from adapters.remembered import Remembered
 from adapters.seat_periods import SeatPeriods
 from adapters.seat_rule_names import SeatRuleNames
 from adapters.secrets import Secrets
+from adapters.sent_invitations import SentInvitations
 from adapters.session_callers import SessionCallers
 from adapters.settings import Settings
 from adapters.signing import SigningKeys
 from adapters.stored_answers import StoredAnswers
 from adapters.task_queue import TaskQueue, broker_for
 from adapters.tokens import Tokens
+from adapters.walled import Walled
 from adapters.webhook_signatures import WebhookSignatures
 
 
@@ -47,8 +51,14 @@ class Infrastructure:
     settings: Settings
 
     @cached_property
-    def database(self) -> Database:
+    def unwalled(self) -> Database:
+        """For what is the engine's own, and for what a request has decided and stores."""
         return Database(required(self.settings.database_url), size=self.settings.database_pool)
+
+    @cached_property
+    def database(self) -> Walled:
+        """For whatever is read: in a request for an organization that one's rows only, everything otherwise."""
+        return Walled(self.unwalled)
 
     @cached_property
     def codec(self) -> EventCodec:
@@ -61,7 +71,7 @@ class Infrastructure:
 
     @cached_property
     def clock(self) -> Clock:
-        return SandboxClock(self.database) if self.settings.sandbox else Clock()
+        return SandboxClock(self.unwalled) if self.settings.sandbox else Clock()
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -69,7 +79,7 @@ class Infrastructure:
 
     @cached_property
     def signing(self) -> SigningKeys:
-        return SigningKeys(self.database, self.secrets)
+        return SigningKeys(self.unwalled, self.secrets)
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -85,7 +95,19 @@ class Infrastructure:
 
     @cached_property
     def login_sessions(self) -> LoginSessions:
-        return LoginSessions(self.database)
+        return LoginSessions(self.unwalled)
+
+    @cached_property
+    def remembered(self) -> Remembered:
+        return Remembered(self.database.url)
+
+    @cached_property
+    def memberships(self) -> Memberships:
+        return Memberships(self.database, self.remembered)
+
+    @cached_property
+    def sent_invitations(self) -> SentInvitations:
+        return SentInvitations(self.database)
 
     @cached_property
     def key_index(self) -> KeyIndex:
@@ -93,11 +115,11 @@ class Infrastructure:
 
     @cached_property
     def stored_answers(self) -> StoredAnswers:
-        return StoredAnswers(self.database, self.secrets)
+        return StoredAnswers(self.unwalled, self.secrets)
 
     @cached_property
     def provider_records(self) -> ProviderRecords:
-        return ProviderRecords(self.database)
+        return ProviderRecords(self.unwalled)
 
     @cached_property
     def invoice_papers(self) -> InvoicePapers:
@@ -105,11 +127,11 @@ class Infrastructure:
 
     @cached_property
     def license_index(self) -> LicenseIndex:
-        return LicenseIndex(self.database)
+        return LicenseIndex(self.unwalled)
 
     @cached_property
     def session_callers(self) -> SessionCallers:
-        return SessionCallers(self.database)
+        return SessionCallers(self.unwalled)
 
     @cached_property
     def machine_names(self) -> MachineNames:
@@ -140,7 +162,7 @@ class Infrastructure:
 
     @cached_property
     def rate_limit(self) -> RateLimit:
-        return RateLimit(self.redis, self.database)
+        return RateLimit(self.redis, self.unwalled)
 
     @cached_property
     def task_queue(self) -> TaskQueue:
@@ -156,11 +178,11 @@ class Infrastructure:
 
     @cached_property
     def outbox(self) -> Outbox:
-        return Outbox(self.database)
+        return Outbox(self.unwalled)
 
     @cached_property
     def process_beats(self) -> ProcessBeats:
-        return ProcessBeats(self.database)
+        return ProcessBeats(self.unwalled)
 
     def close(self) -> None:
         """Closes what was made, the last made first; async parts close with `aclose` before."""

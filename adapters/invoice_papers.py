@@ -41,8 +41,4 @@ class InvoicePapers:
     @staticmethod
     def erase(organization_id: UUID) -> Row:
         """When nobody is left in the organization who could be meant."""
-        return (
-            "delete from invoice_papers where organization_id = %s"
-            " and not exists (select from people where organization_id = %s)",
-            (organization_id, organization_id),
-        )
+        return "delete from invoice_papers where organization_id = %s", (organization_id,)

@@ -47,12 +47,12 @@ class LogScan:
 
     def head(self) -> int:
         """The position of the last event, 0 when there is none."""
-        found = self._database.fetch_one("select coalesce(max(notification_id), 0) as head from stored_events")
+        found = self._database.fetch_one("select log_head() as head")
         return int(found["head"]) if found else 0
 
     def stream(self, stream_id: UUID) -> list[LogRow]:
-        """All events of one aggregate."""
-        return self._fetch(f"select {_COLUMNS} from stored_events where originator_id = %s order by 3", (stream_id,))
+        """All events of one aggregate; for a tenant none, unless it is or once was the tenant's."""
+        return self._fetch(f"select {_COLUMNS} from past_stream(%s) order by 3", (stream_id,))
 
     def after(self, position: int, limit: int = BATCH) -> list[LogRow]:
         """The next events of the log."""

@@ -10,10 +10,12 @@ from adapters.database import Database, Row
 
 
 class LoginSession(NamedTuple):
-    """A row of `login_sessions`; `generation` is the one refresh token that is good, counted from 1."""
+    """A row of `login_sessions`; `generation` is the one refresh token that is good, counted from 1. `organization_id`
+    is the one that its tokens speak for; None for a person who is no member of any."""
 
     session_id: UUID
     user_id: UUID
+    organization_id: UUID | None
     credential_version: int
     generation: int
     started_at: datetime
@@ -30,24 +32,36 @@ class LoginSessions:
         self._database = database
 
     def start(
-        self, session_id: UUID, user_id: UUID, *, credential_version: int, now: datetime, expires_at: datetime
+        self,
+        session_id: UUID,
+        user_id: UUID,
+        organization_id: UUID | None,
+        *,
+        credential_version: int,
+        now: datetime,
+        expires_at: datetime,
     ) -> None:
         """A session in its first generation."""
         self._database.execute(
-            "insert into login_sessions (session_id, user_id, credential_version, started_at, expires_at)"
-            " values (%s, %s, %s, %s, %s)",
-            (session_id, user_id, credential_version, now, expires_at),
+            "insert into login_sessions"
+            " (session_id, user_id, organization_id, credential_version, started_at, expires_at)"
+            " values (%s, %s, %s, %s, %s, %s)",
+            (session_id, user_id, organization_id, credential_version, now, expires_at),
         )
 
-    def advance(self, session_id: UUID, *, generation: int, expires_at: datetime) -> LoginSession | None:
-        """The session one generation on; None when `generation` is not the current one or the session is over.
+    def advance(
+        self, session_id: UUID, *, generation: int, expires_at: datetime, organization_id: UUID | None = None
+    ) -> LoginSession | None:
+        """The session one generation on, for another organization if one is given; None when `generation` is not the
+        current one or the session is over.
 
         The row decides between two who come with the same token: the second finds the generation gone.
         """
         found = self._database.fetch_one(
-            "update login_sessions set generation = generation + 1, expires_at = %s"
+            "update login_sessions set generation = generation + 1, expires_at = %s,"
+            " organization_id = coalesce(%s, organization_id)"
             f" where session_id = %s and generation = %s returning {_SESSION}",
-            (expires_at, session_id, generation),
+            (expires_at, organization_id, session_id, generation),
         )
         return LoginSession(**found) if found else None
 

@@ -108,6 +108,13 @@ class MailCatcher:
             (list(subjects),),
         )
 
+    def erasing_address_of(self, user_id: UUID) -> Row:
+        """The statement that forgets what was caught for a person's address as long as it is known, invitations too."""
+        return (
+            "delete from caught_mails where lower(recipient) in (select lower(email) from people where user_id = %s)",
+            (user_id,),
+        )
+
     def _read(self, where: str, params: dict[str, Any]) -> list[CaughtMail]:
         sql = f"select message_id, recipient, raw from caught_mails {where} order by position desc limit %(limit)s"
         rows = self._database.fetch_all(sql, params)

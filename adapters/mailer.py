@@ -6,7 +6,7 @@ in between leaves its claim behind: nobody can know whether that mail went out, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.message import EmailMessage
 from enum import StrEnum
@@ -159,10 +159,10 @@ class Mailer:
         """Sandbox: forgets all caught mails, or those to one address (erasure of a person); answers how many."""
         return self._catcher.purge(to)
 
-    def erasing(self, user_id: UUID, organization_id: UUID) -> list[Row]:
-        """The statements that erase a person's traces, for the transaction of `User.Erased`. The log of mails has none:
-        it knows subject ids only."""
-        return [self._catcher.erasing([user_id, organization_id])]
+    def erasing(self, user_id: UUID, organization_ids: Sequence[UUID]) -> list[Row]:
+        """The statements that erase the traces of a person and of its deserted organizations, for the transaction of
+        `User.Erased`, before the person's own row goes. The log of mails has none: it knows subject ids only."""
+        return [self._catcher.erasing([user_id, *organization_ids]), self._catcher.erasing_address_of(user_id)]
 
     @staticmethod
     def _rendered(notice: Notice, stationery: Stationery) -> Rendered:

@@ -14,10 +14,10 @@ from adapters.database import Database, Row
 
 
 class Person(NamedTuple):
-    """A row of `people`."""
+    """A row of `people`; `organization_id` is the one that was registered with the person, if one was."""
 
     user_id: UUID
-    organization_id: UUID
+    organization_id: UUID | None
     email: str
     full_name: str
     password_hash: str
@@ -64,11 +64,13 @@ class PersonalData:
         after: tuple[datetime, UUID] | None = None,
         limit: int,
     ) -> Sequence[Person]:
-        """In the order of registration. `search` is a part of the address, the name or the company's name."""
+        """In the order of registration; `organization_id` narrows to its members. `search` is a part of the address,
+        the name or the name of the company that was registered with the person."""
         found = self._database.fetch_all(
             f"select {_PERSON} from people p"
             " left join (select organization_id, company_name from organization_contacts) c using (organization_id)"
-            " where (%(organization)s::uuid is null or p.organization_id = %(organization)s)"
+            " where (%(organization)s::uuid is null or p.user_id in"
+            " (select user_id from memberships where organization_id = %(organization)s))"
             " and (%(verified)s::boolean is null or (p.email_verified_at is not null) = %(verified)s)"
             " and (%(search)s::text is null or concat_ws(' ', p.email, p.full_name, c.company_name) ilike %(search)s)"
             " and (%(at)s::timestamptz is null or (p.registered_at, p.user_id) > (%(at)s, %(id)s))"
@@ -85,7 +87,14 @@ class PersonalData:
         return [Person(**row) for row in found]
 
     def register(
-        self, user_id: UUID, organization_id: UUID, *, email: str, full_name: str, password_hash: str, now: datetime
+        self,
+        user_id: UUID,
+        organization_id: UUID | None,
+        *,
+        email: str,
+        full_name: str,
+        password_hash: str,
+        now: datetime,
     ) -> Row:
         """A new person; the transaction fails on an address that is taken."""
         return (
@@ -104,16 +113,8 @@ class PersonalData:
     def rename(self, user_id: UUID, full_name: str) -> Row:
         return "update people set full_name = %s where user_id = %s", (full_name, user_id)
 
-    def erase(self, user_id: UUID, organization_id: UUID) -> Sequence[Row]:
-        """The person, and the contact when nobody else is left in the organization."""
-        return (
-            ("delete from people where user_id = %s", (user_id,)),
-            (
-                "delete from organization_contacts where organization_id = %s"
-                " and not exists (select from people where organization_id = %s)",
-                (organization_id, organization_id),
-            ),
-        )
+    def erase(self, user_id: UUID) -> Row:
+        return "delete from people where user_id = %s", (user_id,)
 
     # organizations
 
@@ -121,6 +122,12 @@ class PersonalData:
         sql = f"select {_CONTACT} from organization_contacts where organization_id = %s"
         found = self._database.fetch_one(sql, (organization_id,))
         return Contact(**found) if found else None
+
+    def contacts_of(self, organization_ids: Sequence[UUID]) -> dict[UUID, Contact]:
+        """By organization, of those that have one."""
+        sql = f"select {_CONTACT} from organization_contacts where organization_id = any(%s)"
+        found = self._database.fetch_all(sql, (list(organization_ids),))
+        return {row["organization_id"]: Contact(**row) for row in found}
 
     def contacts(
         self, *, search: str | None = None, after: tuple[datetime, UUID] | None = None, limit: int
@@ -176,6 +183,36 @@ class PersonalData:
             "update organization_contacts set email = coalesce(%s, email), name = coalesce(%s, name),"
             " company_name = coalesce(%s, company_name) where organization_id = %s",
             (email, name, company_name, organization_id),
+        )
+
+    @staticmethod
+    def set_contact(organization_id: UUID, user_id: UUID) -> Row:
+        """Whom to write to is this person from now on; the company's name stays."""
+        return (
+            "update organization_contacts c set email = p.email, name = p.full_name from people p"
+            " where c.organization_id = %s and p.user_id = %s",
+            (organization_id, user_id),
+        )
+
+    @staticmethod
+    def pass_contact_on(organization_id: UUID, former: UUID, heir: UUID) -> Row:
+        """If `former` is whom to write to, it is `heir` from now on. An address that is neither's stays: the provider's
+        customer has it."""
+        return (
+            "update organization_contacts c set email = heir.email, name = heir.full_name"
+            " from people former, people heir where c.organization_id = %s"
+            " and former.user_id = %s and lower(c.email) = lower(former.email) and heir.user_id = %s",
+            (organization_id, former, heir),
+        )
+
+    @staticmethod
+    def rename_contact(user_id: UUID, name: str) -> Row:
+        """Wherever this person is whom to write to."""
+        return (
+            "update organization_contacts c set name = %s from people p, memberships m"
+            " where p.user_id = %s and m.user_id = p.user_id and c.organization_id = m.organization_id"
+            " and lower(c.email) = lower(p.email)",
+            (name, user_id),
         )
 
     @staticmethod

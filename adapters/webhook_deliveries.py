@@ -257,9 +257,8 @@ class WebhookDeliveries:
         """Forgets what an organization's endpoints answered."""
         return (
             "update webhook_attempts a set body = null from webhook_deliveries d"
-            " where d.delivery_id = a.delivery_id and d.organization_id = %s and a.body is not null"
-            " and not exists (select from people where organization_id = %s)",
-            (organization_id, organization_id),
+            " where d.delivery_id = a.delivery_id and d.organization_id = %s and a.body is not null",
+            (organization_id,),
         )
 
 

@@ -21,6 +21,8 @@ from api import (
     errors,
     health,
     hot,
+    invitation_page,
+    invitations,
     invoices,
     keys,
     license_admin,
@@ -30,6 +32,7 @@ from api import (
     mail_pages,
     mail_previews,
     mails,
+    members,
     organizations,
     overview,
     pages,
@@ -48,6 +51,8 @@ from api import (
     webhook_endpoints,
     webhooks,
 )
+from api.access import require_rules
+from api.auth import ANYBODY
 from api.middleware import Frame, OnAnswer, access_log
 
 if TYPE_CHECKING:
@@ -59,6 +64,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     logins.router,
     users.router,
     organizations.router,
+    members.router,
+    invitations.router,
     api_keys.router,
     licenses.router,
     machines.router,
@@ -120,16 +127,18 @@ def create_app(
     errors.install(app)
     app.router.routes[:0] = first
     hot.document(app, first)
+    beside = (pages.router, invitation_page.router, _documentation(app), *at_root)
+    require_rules(first, (*routers, *beside))
     for router in routers:
         app.include_router(router, prefix=BASE)
-    for router in (pages.router, _documentation(app), *at_root):
+    for router in beside:
         app.include_router(router)
     return app
 
 
 def _documentation(app: FastAPI) -> APIRouter:
     """The interactive reference. Its policy names the one inline script by its digest and the host of the others."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, dependencies=[ANYBODY])
     cdn = "https://cdn.jsdelivr.net"
 
     @router.get("/docs")

@@ -10,8 +10,10 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 
-from domain.api_key import OWNER_SCOPES, Scope
+from api.access import Rule, Who, of_member, ruled
+from domain.api_key import Scope
 from domain.errors import NotAllowed, NotAuthenticated, NotFound
+from domain.role import Authority, Role
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -20,16 +22,20 @@ _documented = HTTPBearer(
     auto_error=False, scheme_name="credential", description="A user's access token or an API key (`usk_…`)."
 )
 _LONGEST = 4_096
+_ASK = object()
+PERSON = Rule(Who.PERSON)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`organization_id` None: the vendor, whose keys see every organization, each within its scopes."""
+    """Who asks, and for which organization: a member (`user_id` and `role`) or a program. `organization_id` None: the
+    vendor, whose keys see every organization, each within its scopes; or a person who is a member of none."""
 
     actor: str
     organization_id: UUID | None
     scopes: frozenset[Scope]
     user_id: UUID | None = None
+    role: Role | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -37,7 +43,14 @@ class Caller:
 
     @property
     def sees_all(self) -> bool:
-        return self.organization_id is None
+        return self.organization_id is None and self.user_id is None
+
+    @property
+    def authority(self) -> Authority:
+        """On whose word members are changed: a key is as good as an admin, the vendor as an owner."""
+        if self.user_id is not None:
+            return Authority(self.role or Role.VIEWER, self.user_id)
+        return Authority(Role.OWNER if self.is_admin else Role.ADMIN)
 
     def allows(self, scope: Scope) -> bool:
         return scope in self.scopes or self.is_admin
@@ -50,16 +63,16 @@ class Caller:
 
     def must_see(self, organization_id: UUID | None, noun: str, id: object) -> None:
         """Another organization's thing is as absent as one that never was: `NotFound`."""
-        if not self.sees_all and organization_id != self.organization_id:
+        if not self.sees_all and (organization_id is None or organization_id != self.organization_id):
             raise NotFound.of(noun, id)
 
     def narrow(self, organization_id: UUID | None) -> UUID | None:
         """Which organization a list is about: the caller's own; the vendor may name one, or None for all."""
         if self.sees_all:
             return organization_id
-        if organization_id is not None and organization_id != self.organization_id:
-            raise NotFound.of("organization", organization_id)
-        return self.organization_id
+        own = self.organization_id
+        self.must_see(organization_id or own, "organization", organization_id)
+        return own
 
 
 async def services_of(request: Request) -> Services:
@@ -76,26 +89,64 @@ async def identify(request: Request) -> Caller:
     return known
 
 
-async def caller_of(request: Request, _: Any = Depends(_documented)) -> Caller:
-    """Dependency: any authenticated caller."""
-    return await identify(request)
+async def admit(request: Request, rule: Rule) -> Caller:
+    """The caller, if the rule lets it in; from here on a caller that acts for an organization reads nothing of
+    others."""
+    caller = await identify(request)
+    rule.check(caller, _organization_in(request))
+    if rule.who is Who.MEMBER and caller.organization_id is not None:
+        services: Services = request.app.state.services
+        services.database.confine(caller.organization_id)
+    return caller
+
+
+def let_in(rule: Rule) -> Any:
+    """Dependency: the caller, as `rule` lets it in."""
+
+    @ruled(rule)
+    async def admitted(request: Request, _: Any = Depends(_documented)) -> Caller:
+        return await admit(request, rule)
+
+    return Depends(admitted)
 
 
 def require(*scopes: Scope) -> Any:
-    """Dependency: a caller with these scopes, e.g. `caller: Caller = require(Scope.LICENSES_READ)`."""
-
-    async def allowed(caller: Caller = Depends(caller_of)) -> Caller:
-        caller.require(*scopes)
-        return caller
-
-    return Depends(allowed)
+    """Dependency: whoever acts for an organization, or the vendor, with these rights: a member by its role, a key by
+    its scopes, e.g. `caller: Caller = require(Scope.LICENSES_READ)`."""
+    return let_in(of_member(*scopes))
 
 
-async def person_of(caller: Caller = Depends(caller_of)) -> UUID:
-    """Dependency: the id of the person who is logged in; `NotAllowed` for an API key."""
-    if caller.user_id is None:
-        raise NotAllowed("This is for a person who is logged in, not for an API key.")
-    return caller.user_id
+def require_role(role: Role) -> Any:
+    """Dependency: a member with this role or a higher one; no API key stands in for a person here."""
+    return let_in(Rule(Who.MEMBER, role=role, keys=False))
+
+
+@ruled(of_member())
+async def caller_of(request: Request, _: Any = Depends(_documented)) -> Caller:
+    """Dependency: every member, every key, and the vendor."""
+    return await admit(request, of_member())
+
+
+@ruled(Rule(Who.ANYBODY))
+async def _anybody() -> None: ...
+
+
+ANYBODY = Depends(_anybody)
+"""Dependency for a route or a router: no credential is asked for."""
+
+
+def holder_of(what: str) -> Rule:
+    """For routes that are opened by `what` itself and by no account: their own functions look at it."""
+    return Rule(Who.HOLDER, holder=what)
+
+
+def opened_by(what: str) -> Any:
+    """Dependency that declares such a route where no dependency looks at it."""
+
+    @ruled(holder_of(what))
+    async def declared() -> None: ...
+
+    return Depends(declared)
 
 
 def address_of(request: Request) -> str:
@@ -110,15 +161,24 @@ async def _read(request: Request) -> Caller:
     if scheme.lower() != "bearer" or not credential or len(credential) > _LONGEST:
         raise NotAuthenticated()
     if credential.startswith("eyJ"):
-        return _person(services, credential)
+        return await _person(services, credential)
     return await run_in_threadpool(_program, services, credential)
 
 
-def _person(services: Services, token: str) -> Caller:
+async def _person(services: Services, token: str) -> Caller:
     who = services.logins.who(token)
     if who is None:
         raise NotAuthenticated("This access token is not valid or has expired; refresh it or log in again.")
-    return Caller(f"user:{who.user_id}", who.organization_id, OWNER_SCOPES, who.user_id)
+    actor = f"user:{who.user_id}"
+    if who.organization_id is None:
+        return Caller(actor, None, frozenset(), who.user_id)
+    membership = who.organization_id, who.user_id
+    role = services.memberships.recall_role(*membership, otherwise=_ASK)
+    if role is _ASK:
+        role = await run_in_threadpool(services.memberships.remember_role, *membership)
+    if role is None:
+        raise NotAuthenticated("You are not a member of this organization any more; log in again.")
+    return Caller(actor, who.organization_id, role.scopes, who.user_id, role)
 
 
 def _program(services: Services, secret: str) -> Caller:
@@ -126,3 +186,11 @@ def _program(services: Services, secret: str) -> Caller:
     if key is None:
         raise NotAuthenticated("This API key is not known, or was rotated or revoked.")
     return Caller(f"key:{key.key_id}", key.organization_id, key.scopes)
+
+
+def _organization_in(request: Request) -> UUID | None:
+    """The one that the address names; what is no id is refused by the route."""
+    try:
+        return UUID(request.path_params["organization_id"])
+    except (KeyError, ValueError):
+        return None

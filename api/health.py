@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from api.auth import ANYBODY
 from domain.errors import Unavailable
 from projections.all import READ_MODELS
 from projections.dispatcher import Dispatcher
@@ -129,7 +130,7 @@ class Examination:
         return f"no sign of life of {', '.join(missing)}" if missing else OK
 
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"], dependencies=[ANYBODY])
 
 
 async def examination_of(request: Request) -> Examination:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.access import Rule
 from api.errors import RESPONSES
 
 M = TypeVar("M", bound=BaseModel)
@@ -27,7 +28,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class HotRoute(Route):
-    """A raw route with its part of the OpenAPI document; refusals become answers like everywhere."""
+    """A raw route with its part of the OpenAPI document; refusals become answers like everywhere. `rule` says who may
+    call it; the endpoint enforces it, for what opens these routes is no account."""
 
     def __init__(
         self,
@@ -35,11 +37,13 @@ class HotRoute(Route):
         path: str,
         endpoint: Endpoint,
         *,
+        rule: Rule,
         operation: dict[str, Any],
         models: Sequence[type[BaseModel]],
     ) -> None:
         super().__init__(path, endpoint, methods=[method], name=endpoint.__name__)
         self.method = method
+        self.rule = rule
         self.operation = operation
         self.models = models
 

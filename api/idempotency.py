@@ -13,8 +13,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from api.auth import identify
-from domain.errors import InvalidRequest, NotAuthenticated, UsherError
+from api.access import Rule, Who, rule_of
+from api.auth import admit
+from domain.errors import InvalidRequest, UsherError
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -39,16 +40,17 @@ class RepeatableRoute(APIRoute):
             key = request.headers.get("idempotency-key")
             if key is None or request.method != "POST":
                 return await handle(request)
-            return await _once(request, _checked(key), handle)
+            caller = await _caller(request, rule_of(self))
+            return await _once(request, caller, _checked(key), handle)
 
         return once
 
 
-async def _once(request: Request, key: str, handle: Handler) -> Response:
+async def _once(request: Request, caller: str, key: str, handle: Handler) -> Response:
     services: Services = request.app.state.services
     answers, claim = services.stored_answers, uuid4()
     question = answers.question(
-        caller=await _caller(request),
+        caller=caller,
         route=f"{request.method} {request.url.path}",
         key=key,
         request=hashlib.sha256(await request.body()).hexdigest(),
@@ -66,11 +68,12 @@ async def _once(request: Request, key: str, handle: Handler) -> Response:
     return response
 
 
-async def _caller(request: Request) -> str:
-    try:
-        return (await identify(request)).actor
-    except NotAuthenticated:
+async def _caller(request: Request, rule: Rule | None) -> str:
+    """Who asks, and for which organization: whoever may not act any more is not given what was answered before."""
+    if rule is None or rule.who in (Who.ANYBODY, Who.HOLDER):
         return "anonymous"
+    caller = await admit(request, rule)
+    return f"{caller.actor} {caller.organization_id or ''}".strip()
 
 
 def _checked(key: str) -> str:

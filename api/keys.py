@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from api.auth import services_of
+from api.auth import ANYBODY, services_of
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
 
-at_root = APIRouter(tags=["keys"])
+at_root = APIRouter(tags=["keys"], dependencies=[ANYBODY])
 
 
 class KeySetAnswer(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -9,7 +10,8 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader
 
-from api.auth import identify
+from api.access import of_member, ruled
+from api.auth import admit, holder_of
 from domain.api_key import Scope
 from domain.errors import LicenseKeyInvalid, NotFound
 from domain.license import License
@@ -23,6 +25,9 @@ _documented = APIKeyHeader(
 )
 
 
+_READERS = replace(of_member(Scope.LICENSES_READ), holder="licence key")
+
+
 def visible_license(services: Services, caller: Caller, license_id: UUID) -> License:
     """The licence from the log; `NotFound` when there is none, or it is another organization's."""
     license = services.licenses.fetch(license_id)
@@ -30,6 +35,7 @@ def visible_license(services: Services, caller: Caller, license_id: UUID) -> Lic
     return license
 
 
+@ruled(holder_of("licence key"))
 async def license_of_key(request: Request, _: Any = Depends(_documented)) -> License:
     """Dependency: the licence whose key is presented, however it stands. `LicenseKeyInvalid`."""
     services: Services = request.app.state.services
@@ -41,6 +47,7 @@ async def license_of_key(request: Request, _: Any = Depends(_documented)) -> Lic
     return license
 
 
+@ruled(_READERS)
 async def license_for_reader(license_id: UUID, request: Request, _: Any = Depends(_documented)) -> License:
     """Dependency: the licence of the path, for its own key and for callers who may read licences."""
     if request.headers.get("authorization", "").lower().startswith("license "):
@@ -48,7 +55,6 @@ async def license_for_reader(license_id: UUID, request: Request, _: Any = Depend
         if license.id != license_id:
             raise NotFound.of("license", license_id)
         return license
-    caller = await identify(request)
-    caller.require(Scope.LICENSES_READ)
+    caller = await admit(request, _READERS)
     services: Services = request.app.state.services
     return await run_in_threadpool(visible_license, services, caller, license_id)

@@ -161,8 +161,8 @@ def show_sessions(
 
 
 def license_answer(services: Services, license: License) -> LicenseAnswer:
-    """A licence from the log, with the seats taken at this moment."""
-    with services.database.connection() as connection:
+    """A licence from the log, with the seats taken at this moment, which are counted in everybody's events."""
+    with services.unwalled.connection() as connection:
         used = seats_used(connection, license.id)
     return LicenseAnswer(**license_document(license, now=services.clock.now(), used=used))
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field
 
-from api.auth import Caller, require, services_of
+from api.auth import Caller, opened_by, require, services_of
 from api.bodies import Body, Line, Moment
 from api.idempotency import RepeatableRoute
 from api.license_keys import visible_license
@@ -64,7 +64,10 @@ class MachineListing(Listing):
 
 
 @router.post(
-    "/licenses/activate", status_code=201, responses={200: {"model": ActivatedAnswer, "description": "Already bound"}}
+    "/licenses/activate",
+    status_code=201,
+    responses={200: {"model": ActivatedAnswer, "description": "Already bound"}},
+    dependencies=[opened_by("licence key, in the body")],
 )
 def activate_machine(
     body: ActivateBody, response: Response, services: Services = Depends(services_of)
@@ -85,7 +88,7 @@ def activate_machine(
     )
 
 
-@router.post("/licenses/deactivate")
+@router.post("/licenses/deactivate", dependencies=[opened_by("licence key, in the body")])
 def deactivate_machine(body: DeactivateBody, services: Services = Depends(services_of)) -> DeactivatedAnswer:
     """Lets go of a machine; one that is not bound changes nothing. Its place is free at once."""
     admit(services, _CHANGES, parse(body.license_key).digest)

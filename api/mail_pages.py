@@ -9,15 +9,16 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from api.auth import opened_by
 from api.errors import status_of
-from api.pages import form_fields, page, paragraph
+from api.pages import fields, page, paragraph
 from domain.errors import UsherError
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
     from domain.mail_address import MailAddress
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[opened_by("link of a mail")])
 
 _KINDS = (
     "Reminders are mails about a renewal, an end or a card that expires soon. Invoices, licences and what your account"
@@ -40,7 +41,7 @@ async def reminders_page(request: Request, token: str = Query("", max_length=409
 async def choose_reminders(request: Request, token: str = Query("", max_length=4096)) -> HTMLResponse:
     """No more reminders; with the field `reminders=again` they come again. Twice is once."""
     services: Services = request.app.state.services
-    (wanted,) = await form_fields(request, "reminders")
+    (wanted,) = await fields(request, "reminders")
     addresses = services.mail_addresses
     choose = addresses.want_reminders if wanted == "again" else addresses.decline_reminders
     try:

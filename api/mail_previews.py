@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, Response
 
-from api.auth import services_of
+from api.auth import ANYBODY, services_of
 from api.parameters import known_parameters
 from api.sandbox import sandbox_only
 from api.sandbox_pages import MAIL_POLICY, PAGE_POLICY, in_frame, page
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 at_root = APIRouter(
     prefix="/sandbox/mails/previews",
     include_in_schema=False,
-    dependencies=[Depends(sandbox_only), Depends(known_parameters)],
+    dependencies=[ANYBODY, Depends(sandbox_only), Depends(known_parameters)],
 )
 
 

@@ -15,6 +15,7 @@ from prometheus_client.process_collector import ProcessCollector
 from starlette.types import Scope
 
 from api.app import BASE
+from api.auth import ANYBODY
 from api.health import FOLLOWERS, PROCESSES
 from api.middleware import access_log
 from domain.errors import Unavailable
@@ -54,7 +55,7 @@ class Metrics:
         else:
             ProcessCollector("usher_api", registry=registry)
         self._shown.register(EngineState(services))
-        self.router = APIRouter(tags=["operation"])
+        self.router = APIRouter(tags=["operation"], dependencies=[ANYBODY])
         self.router.get("/metrics", response_class=Response)(self.answer)
 
     @staticmethod

@@ -12,6 +12,7 @@ from fastapi import APIRouter, BackgroundTasks, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
+from api.auth import ANYBODY
 from api.errors import all_errors, status_of
 from api.logins import mail_reset_link
 from domain.errors import InvalidRequest, UsherError
@@ -19,7 +20,7 @@ from domain.errors import InvalidRequest, UsherError
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[ANYBODY])
 
 _STYLE = """
 body { font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 10vh auto; padding: 0 1rem; color: #1c1e26; }
@@ -69,7 +70,7 @@ async def reset_form(token: str = "") -> HTMLResponse:
 @router.post("/reset-password")
 async def reset(request: Request) -> HTMLResponse:
     """Sets the new password."""
-    token, password = await form_fields(request, "token", "password")
+    token, password = await fields(request, "token", "password")
     try:
         await run_in_threadpool(request.app.state.services.users.reset_password, token, password)
     except InvalidRequest as error:
@@ -94,7 +95,7 @@ async def forgot_form() -> HTMLResponse:
 @router.post("/forgot-password")
 async def forgot(request: Request, tasks: BackgroundTasks) -> HTMLResponse:
     """Says the same whether the address is known or not."""
-    (email,) = await form_fields(request, "email")
+    (email,) = await fields(request, "email")
     tasks.add_task(mail_reset_link, request.app.state.services, email.strip()[:254].replace("\0", ""))
     return page("Look into your mailbox", paragraph("If this address has an account, a link is on its way."))
 
@@ -122,7 +123,7 @@ def _reset_form(token: str, *, problem: str = "", status: int = 200) -> HTMLResp
     )
 
 
-async def form_fields(request: Request, *names: str) -> list[str]:
+async def fields(request: Request, *names: str) -> list[str]:
     """The fields of a posted form, empty when missing."""
     try:
         form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
@@ -132,12 +133,12 @@ async def form_fields(request: Request, *names: str) -> list[str]:
 
 
 def paragraph(text: str, *, kind: str = "") -> str:
-    """Text, escaped."""
+    """The text as HTML."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
 def page(title: str, content: str, *, status: int = 200) -> HTMLResponse:
-    """A page of its own; `content` is HTML."""
+    """A whole page; `title` is a text, `content` is HTML."""
     html = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

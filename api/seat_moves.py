@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import APIKeyHeader
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from api.auth import services_of
+from api.access import ruled
+from api.auth import holder_of, opened_by, services_of
 from api.bodies import Body, Time, Token
 from api.parameters import known_parameters
 from api.seats import AcquireAnswer, Desktop, Fingerprint, caller_of, lease_of, seat_answer
@@ -30,6 +31,7 @@ _TAKEN: dict[int | str, dict[str, Any]] = {
 } | _GONE
 
 
+@ruled(holder_of("lease"))
 def lease_header(request: Request, _: Any = Depends(_documented)) -> str:
     """Dependency: the lease that is presented. `LeaseInvalid`."""
     return lease_of(request)
@@ -86,7 +88,7 @@ async def borrow_seat(
     return seat_answer(await services.seat_moves.borrow(session_id, lease, until, body.return_key, caller))
 
 
-@router.post("/licenses/sessions/{session_id}/return", status_code=204)
+@router.post("/licenses/sessions/{session_id}/return", status_code=204, dependencies=[opened_by("signed return")])
 async def return_seat(session_id: UUID, body: ReturnBody, services: Services = Depends(services_of)) -> None:
     """A borrowed seat is given back by what its machine signed, whoever brings it; again: no effect."""
     await services.seat_moves.give_back(session_id, body.statement)

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel
 
-from api.auth import services_of
+from api.access import ruled
+from api.auth import holder_of, opened_by, services_of
 from api.errors import rate_headers
 from api.hot import answer_json
 from api.parameters import known_parameters
@@ -62,6 +63,7 @@ _TAKEN: dict[int | str, dict[str, Any]] = {
 }
 
 
+@ruled(holder_of("ticket"))
 def ticket_of(request: Request, _: Any = Depends(_documented)) -> str:
     """Dependency: the ticket that is shown. `TicketInvalid`."""
     scheme, _, ticket = request.headers.get("authorization", "").partition(" ")
@@ -70,7 +72,7 @@ def ticket_of(request: Request, _: Any = Depends(_documented)) -> str:
     return ticket.strip()
 
 
-@router.post("", status_code=201, responses=_TAKEN)
+@router.post("", status_code=201, responses=_TAKEN, dependencies=[opened_by("licence key, in the body")])
 async def take_place(body: AcquireBody, request: Request, services: Services = Depends(services_of)) -> Response:
     """A place in the queue for a seat, for whoever may acquire one and has none."""
     request.scope["quiet"] = True

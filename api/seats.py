@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth import holder_of
 from api.bodies import Body, text
 from api.errors import rate_headers
 from api.hot import HotRoute, answer_json, operation, read_body
@@ -156,6 +157,7 @@ def routes(base: str) -> list[HotRoute]:
             "PATCH",
             f"{one}/heartbeat",
             heartbeat,
+            rule=holder_of("lease"),
             operation=operation(
                 "Keep the seat",
                 {200: ("The next lease", HeartbeatAnswer)},
@@ -169,6 +171,7 @@ def routes(base: str) -> list[HotRoute]:
             "POST",
             f"{base}/licenses/acquire",
             acquire,
+            rule=holder_of("licence key, in the body"),
             operation=operation(
                 "Take a seat",
                 {201: ("A new session", AcquireAnswer), 200: ("This machine sits already", AcquireAnswer)},
@@ -181,6 +184,7 @@ def routes(base: str) -> list[HotRoute]:
             "DELETE",
             one,
             release,
+            rule=holder_of("lease"),
             operation=operation(
                 "Give the seat back",
                 {204: ("The session has ended", None)},

@@ -10,7 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from api.auth import address_of, person_of, require, services_of
+from api.access import of_member
+from api.auth import ANYBODY, PERSON, Caller, address_of, let_in, opened_by, require, services_of
 from api.bodies import Body, Code, Email, Line, Moment, Password, Search, Token
 from api.idempotency import RepeatableRoute
 from api.limits import Limit, admit
@@ -18,9 +19,11 @@ from api.pages import verified_page, wants_page
 from api.paging import Listing, Page, page_of
 from domain.api_key import Scope
 from domain.errors import InvalidRequest, NotAuthenticated, NotFound
+from domain.role import Role
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
+    from application.organizations import Contact, Membership
     from application.users import Person, Profile
 
 registration = APIRouter(tags=["people"], route_class=RepeatableRoute)
@@ -52,16 +55,19 @@ class VerifiedAnswer(BaseModel):
     email_verified: bool
 
 
-class UserAnswer(BaseModel):
+class PersonAnswer(BaseModel):
     user_id: UUID
-    organization_id: UUID
     email: str
     email_verified: bool
     full_name: str
     registered_at: Moment
 
 
-class MeAnswer(UserAnswer):
+class MeAnswer(PersonAnswer):
+    """`organization_id` is the one that the access token speaks for; null for a member of none."""
+
+    organization_id: UUID | None
+    role: Role | None
     company_name: str | None
     language: str | None = Field(description="Of mails; null: as the vendor writes to everybody.")
 
@@ -71,7 +77,8 @@ class UserStatus(StrEnum):
     ACTIVE = "active"
 
 
-class UserItem(UserAnswer):
+class UserItem(PersonAnswer):
+    organization_id: UUID | None = Field(description="Registered with the person; null for one who was invited.")
     status: UserStatus
 
 
@@ -80,6 +87,7 @@ class UserListing(Listing):
 
 
 class SessionAnswer(BaseModel):
+    organization_id: UUID | None
     started_at: Moment
     expires_at: Moment
 
@@ -91,6 +99,20 @@ class KeyAnswer(BaseModel):
     created_at: Moment
 
 
+class MembershipAnswer(BaseModel):
+    organization_id: UUID
+    name: str | None
+    role: Role
+    joined_at: Moment
+
+
+class InvitedAnswer(BaseModel):
+    organization_id: UUID
+    role: Role
+    invited_at: Moment
+    expires_at: Moment
+
+
 class HistoryItem(BaseModel):
     type: str
     occurred_at: Moment
@@ -99,12 +121,14 @@ class HistoryItem(BaseModel):
 class ExportAnswer(BaseModel):
     exported_at: Moment
     person: MeAnswer
+    memberships: list[MembershipAnswer]
+    invitations: list[InvitedAnswer] = Field(description="To the person's address, neither accepted nor withdrawn.")
     sessions: list[SessionAnswer]
-    api_keys: list[KeyAnswer]
+    api_keys: list[KeyAnswer] = Field(description="Of the organizations that the person owns.")
     history: list[HistoryItem]
 
 
-@registration.post("/auth/register", status_code=201)
+@registration.post("/auth/register", status_code=201, dependencies=[ANYBODY])
 def register(body: RegisterBody, request: Request, services: Services = Depends(services_of)) -> RegistrationAnswer:
     """Makes an account and its organization, and mails a link that proves the address."""
     admit(services, _REGISTER, address_of(request))
@@ -112,7 +136,11 @@ def register(body: RegisterBody, request: Request, services: Services = Depends(
     return RegistrationAnswer(user_id=made.user_id, organization_id=made.organization_id)
 
 
-@router.get("/auth/verify-email", responses={200: {"model": VerifiedAnswer, "content": {"text/html": {}}}})
+@router.get(
+    "/auth/verify-email",
+    responses={200: {"model": VerifiedAnswer, "content": {"text/html": {}}}},
+    dependencies=[opened_by("link of a mail")],
+)
 def verify_email(
     token: Annotated[Token, Query()], request: Request, services: Services = Depends(services_of)
 ) -> Response:
@@ -125,39 +153,58 @@ def verify_email(
 
 
 @router.get("/me")
-def show_me(user_id: UUID = Depends(person_of), services: Services = Depends(services_of)) -> MeAnswer:
-    """The person who is logged in."""
-    return _me(_profile(services, user_id))
+def show_me(caller: Caller = let_in(PERSON), services: Services = Depends(services_of)) -> MeAnswer:
+    """The person who is logged in, and for which organization."""
+    return _me(services, caller)
 
 
 @router.patch("/me")
 def rename_me(
-    body: ProfileBody, user_id: UUID = Depends(person_of), services: Services = Depends(services_of)
+    body: ProfileBody, caller: Caller = let_in(PERSON), services: Services = Depends(services_of)
 ) -> MeAnswer:
-    """Changes the name, the company's, or the language of mails; what is left out stays."""
-    _profile(services, user_id)
+    """Changes the name, the language of mails, or the company's name (as `PATCH /organizations/{id}`, for those who
+    may); what is left out stays."""
+    profile_of(services, caller)
+    if body.company_name is not None:
+        of_member(Scope.ORGANIZATION_WRITE).check(caller)
     if body.language is not None:
-        services.users.choose_language(user_id, _spoken(services, body.language))
-    return _me(services.users.rename(user_id, full_name=body.full_name, company_name=body.company_name))
+        services.users.choose_language(_id(caller), _spoken(services, body.language))
+    services.users.rename(
+        _id(caller),
+        full_name=body.full_name,
+        organization_id=caller.organization_id,
+        company_name=body.company_name,
+    )
+    return _me(services, caller)
 
 
 @router.delete("/me", status_code=204)
-def erase_me(user_id: UUID = Depends(person_of), services: Services = Depends(services_of)) -> None:
-    """Erases the person: name, address and password are deleted, keys and sessions end, history keeps only ids."""
-    _profile(services, user_id)
-    services.users.erase(user_id)
+def erase_me(caller: Caller = let_in(PERSON), services: Services = Depends(services_of)) -> None:
+    """Erases the person: name, address and password are deleted, sessions and memberships end, history keeps only ids.
+
+    409 `last_owner`: others would be left without an owner. 409 `subscriptions_running`: nobody would be left who can
+    end them. An organization that is left with nobody loses its keys too.
+    """
+    profile_of(services, caller)
+    services.erasure.erase(_id(caller))
 
 
 @router.get("/me/export")
-def export_me(user_id: UUID = Depends(person_of), services: Services = Depends(services_of)) -> ExportAnswer:
+def export_me(caller: Caller = let_in(PERSON), services: Services = Depends(services_of)) -> ExportAnswer:
     """Everything that is kept about the person."""
-    profile = _profile(services, user_id)
-    keys = services.api_keys.live(profile.person.organization_id, limit=1000)
+    me, user_id = _me(services, caller), _id(caller)
+    joined = services.organizations.joined_by(user_id)
+    owned = [each.organization_id for each, _ in joined if each.role is Role.OWNER]
+    keys = [key for organization_id in owned for key in services.api_keys.live(organization_id, limit=1000)]
     return ExportAnswer(
         exported_at=services.clock.now(),
-        person=_me(profile),
+        person=me,
+        memberships=[membership_answer(each) for each in joined],
+        invitations=[InvitedAnswer(**each._asdict()) for each in services.invitations.to(me.email)],
         sessions=[
-            SessionAnswer(started_at=session.started_at, expires_at=session.expires_at)
+            SessionAnswer(
+                organization_id=session.organization_id, started_at=session.started_at, expires_at=session.expires_at
+            )
             for session in services.users.sessions(user_id)
         ],
         api_keys=[
@@ -186,17 +233,36 @@ def list_users(
     )
 
 
-def _profile(services: Services, user_id: UUID) -> Profile:
-    """The access token of a person who was erased is good for some minutes more, but it is nobody's."""
+def membership_answer(joined: tuple[Membership, Contact | None]) -> MembershipAnswer:
+    membership, contact = joined
+    return MembershipAnswer(**membership._asdict(), name=contact.company_name if contact else None)
+
+
+def profile_of(services: Services, caller: Caller) -> Profile:
+    """`NotAuthenticated` for whoever was erased: the access token of a member of nothing is good for some minutes more,
+    but it is nobody's."""
     try:
-        return services.users.profile(user_id)
+        return services.users.profile(_id(caller))
     except NotFound:
         raise NotAuthenticated("This account does not exist any more.") from None
 
 
-def _me(profile: Profile) -> MeAnswer:
-    company = profile.contact.company_name if profile.contact else None
-    return MeAnswer(**_facts(profile.person), company_name=company, language=profile.user.language)
+def _id(caller: Caller) -> UUID:
+    assert caller.user_id is not None  # PERSON let it in
+    return caller.user_id
+
+
+def _me(services: Services, caller: Caller) -> MeAnswer:
+    organization_id = caller.organization_id
+    contact = services.organizations.contact(organization_id) if organization_id else None
+    profile = profile_of(services, caller)
+    return MeAnswer(
+        **_facts(profile.person),
+        organization_id=organization_id,
+        role=caller.role,
+        company_name=contact.company_name if contact else None,
+        language=profile.user.language,
+    )
 
 
 def _spoken(services: Services, language: str) -> str:
@@ -208,13 +274,12 @@ def _spoken(services: Services, language: str) -> str:
 
 def _item(person: Person) -> UserItem:
     status = UserStatus.ACTIVE if person.email_verified_at else UserStatus.PENDING
-    return UserItem(**_facts(person), status=status)
+    return UserItem(**_facts(person), organization_id=person.organization_id, status=status)
 
 
 def _facts(person: Person) -> dict[str, Any]:
     return {
         "user_id": person.user_id,
-        "organization_id": person.organization_id,
         "email": person.email,
         "email_verified": person.email_verified_at is not None,
         "full_name": person.full_name,

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth import holder_of
 from api.bodies import Body, text
 from api.hot import HotRoute, answer_json, operation, read_body
 from api.seats import Fingerprint, LicenseKeyText
@@ -51,6 +52,7 @@ def routes(base: str) -> list[HotRoute]:
             "POST",
             f"{base}/licenses/validate",
             validate,
+            rule=holder_of("licence key, in the body"),
             operation=operation(
                 "Is this key good?",
                 {200: ("What the key opens, or why it opens nothing", ValidateAnswer)},

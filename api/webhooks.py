@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth import holder_of
 from api.hot import HotRoute, answer_json, operation
 from domain.errors import NotFound, SignatureInvalid
 
@@ -86,6 +87,7 @@ def routes(base: str) -> list[HotRoute]:
             "POST",
             f"{base}/webhooks/stripe",
             stripe,
+            rule=holder_of("Stripe's signature"),
             operation=operation(
                 "A webhook of Stripe",
                 {200: ("It is stored", WebhookAnswer)},

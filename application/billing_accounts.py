@@ -60,7 +60,8 @@ class BillingAccounts:
         return account
 
     def hand_over(self, work: Work, adopted: Organization, owner: UUID, *, proven_at: datetime, now: datetime) -> None:
-        """A person proved the address of a customer for whom an organization was made: what it has is the person's."""
+        """A person proved the address of a customer for whom an organization was made: what it has is `owner`'s,
+        another organization or that very one."""
         if adopted.adopted_from is None or adopted.merged_into is not None:
             return
         account = work.fetch(BillingAccount, billing_account_id(*adopted.adopted_from))
@@ -94,12 +95,15 @@ class BillingAccounts:
     def _link(
         self, work: Work, account: BillingAccount, owner: UUID, basis: Basis, linked_at: datetime, now: datetime
     ) -> None:
-        former, was_made_for_it = account.organization_id, account.basis is Basis.DERIVED
+        was_made_for_it = account.basis is Basis.DERIVED and account.organization_id != owner
+        former = work.fetch(Organization, account.organization_id) if was_made_for_it else None
+        if former is not None and former.members and basis is Basis.EMAIL:
+            return  # the vendor has let somebody in there, who is not to lose it to an address
         if not account.link(owner, basis=basis, linked_at=linked_at, now=now):
             return
-        if was_made_for_it:
-            work.fetch(Organization, former).merge(into=owner, now=now)
-            work.rows.append(self._organizations.take_off_file(former))
+        if former is not None and not former.members:
+            former.merge(into=owner, now=now)
+            work.rows.append(self._organizations.take_off_file(former.id))
         self._move(work, account, now)
 
     def _move(self, work: Work, account: BillingAccount, now: datetime) -> None:

@@ -9,7 +9,15 @@ from uuid import UUID
 import structlog
 
 from application.notices import Notices
-from application.reactions import CLAIM_PURCHASES, END_SESSIONS, MAIL, MAIL_ACCOUNT, REMOVE_ENDPOINTS, RESEND
+from application.reactions import (
+    CLAIM_ACCOUNT,
+    CLAIM_PURCHASES,
+    END_SESSIONS,
+    MAIL,
+    MAIL_ACCOUNT,
+    REMOVE_ENDPOINTS,
+    RESEND,
+)
 from application.store import Store
 from domain.billing_account import BillingAccount
 from domain.errors import Unavailable
@@ -78,6 +86,8 @@ class Errands:
             self._end_sessions(errand)
         elif errand.task == CLAIM_PURCHASES:
             self._claims.claim(errand.stream_id)
+        elif errand.task == CLAIM_ACCOUNT:
+            self._claims.claim_of(errand.stream_id)
         elif errand.task == REMOVE_ENDPOINTS:
             self._endpoints.remove_erased()
         elif errand.task == MAIL_ACCOUNT:

@@ -38,8 +38,10 @@ class PersonNotices:
         return self._to(event, MailKind.VERIFY_EMAIL, _linked(link)) if link else None
 
     def _welcome(self, event: User.EmailVerified) -> Draft | None:
+        """To whoever founded an organization; who comes by an invitation has just read that it worked."""
         user = self._store.fetch(User, event.originator_id)
-        party = None if user.erased else self._readers.organization(user.organization_id)
+        founded = None if user.erased else user.organization_id
+        party = self._readers.organization(founded) if founded else None
         return self._to(event, MailKind.WELCOME, {"organization_name": party.name}) if party else None
 
     def _reset_password(self, event: User.PasswordResetRequested) -> Draft | None:

@@ -11,11 +11,13 @@ from domain.credit_note import CreditNote
 from domain.invoice import Invoice
 from domain.license import License
 from domain.mail_resend import MailResend
+from domain.organization import Organization
 from domain.provider_facts import InvoiceStatus
 from domain.subscription import Subscription
 from domain.user import User
 from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 
+CLAIM_ACCOUNT = "claim_account"
 CLAIM_PURCHASES = "claim_purchases"
 END_SESSIONS = "end_sessions"
 REMOVE_ENDPOINTS = "remove_endpoints"  # webhooks of an organization whose last person was erased
@@ -65,7 +67,11 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     User.PasswordResetRequested: _always(mail("reset_password")),
     User.PasswordChanged: _always(mail("password_changed")),
     User.Erased: _always(REMOVE_ENDPOINTS),
-    BillingAccount.ContactLearned: _always(MAIL_ACCOUNT),
+    Organization.MemberInvited: _always(mail("invitation")),
+    Organization.RoleChanged: _always(mail("member_role_changed")),
+    Organization.MemberRemoved: _always(mail("member_removed")),
+    Organization.OwnershipTransferred: _always(mail("ownership_received"), mail("ownership_transferred")),
+    BillingAccount.ContactLearned: _always(CLAIM_ACCOUNT, MAIL_ACCOUNT),
     BillingAccount.CardExpiring: _always(mail("card_expiring")),
     Subscription.Started: _started,
     Subscription.Entitled: _always(mail("subscription_confirmed")),

@@ -48,11 +48,11 @@ class Readers:
         contact = self._people.contact(organization_id)
         if contact is None or contact.email is None:
             return None
-        language = self._language_of(organization_id, contact.email)
+        language = self.language_of(organization_id, contact.email)
         reader = Reader(organization_id, organization_id, contact.email, contact.name or "", language)
         return Party(contact.company_name or contact.name or contact.email, reader)
 
-    def _language_of(self, organization_id: UUID, email: str) -> str:
+    def language_of(self, organization_id: UUID, email: str) -> str:
         """An address that somebody registered and did not prove says nothing about its reader."""
         person = self._people.person_with(email)
         is_reader = person and (person.organization_id == organization_id or person.email_verified_at)

@@ -1,8 +1,8 @@
-"""Registering, proving an address, changing a password, leaving."""
+"""Registering, proving an address, changing a password."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import UUID
@@ -12,24 +12,23 @@ from eventsourcing.utils import get_topic
 
 from application.attribution import attribution
 from domain.aggregate import Event
-from domain.api_key import ApiKey
 from domain.errors import AlreadyRecorded, ConcurrentChange, EmailTaken, NotAuthenticated, NotFound, SignatureInvalid
 from domain.organization import Organization
+from domain.role import Role
 from domain.user import User
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
     from adapters.database import Row
-    from adapters.key_index import KeyIndex
     from adapters.login_sessions import LoginSession, LoginSessions
+    from adapters.memberships import Memberships
     from adapters.passwords import Passwords
-    from adapters.personal_data import Contact, Person, PersonalData
+    from adapters.personal_data import Person, PersonalData
     from adapters.tokens import Tokens
     from application.store import Store
 
 VERIFY_WITHIN = timedelta(days=2)
 RESET_WITHIN = timedelta(hours=1)
-_KEYS_OF_ONE = 10_000
 
 
 class Registration(NamedTuple):
@@ -49,14 +48,10 @@ class Profile(NamedTuple):
 
     user: User
     person: Person
-    contact: Contact | None
 
 
 class Users:
-    """People. Mails are sent by the dispatcher from the facts recorded here, with the links made here.
-
-    `also_erase(user_id, organization_id)` gives statements that erase a person's traces in other tables.
-    """
+    """People. Mails are sent by the dispatcher from the facts recorded here, with the links made here."""
 
     def __init__(
         self,
@@ -64,22 +59,20 @@ class Users:
         people: PersonalData,
         passwords: Passwords,
         sessions: LoginSessions,
-        keys: KeyIndex,
+        memberships: Memberships,
         tokens: Tokens,
         clock: Clock,
         *,
         public_url: str,
-        also_erase: Sequence[Callable[[UUID, UUID], Sequence[Row]]] = (),
     ) -> None:
         self._store = store
         self._people = people
         self._passwords = passwords
         self._sessions = sessions
-        self._keys = keys
+        self._memberships = memberships
         self._tokens = tokens
         self._clock = clock
         self._public_url = public_url.rstrip("/")
-        self._also_erase = also_erase
 
     def register(self, *, email: str, password: str, full_name: str, company_name: str) -> Registration:
         """A person and its organization. `InvalidRequest` for a weak password, `EmailTaken`."""
@@ -92,8 +85,9 @@ class Users:
             self._people.introduce(
                 made.organization_id, email=email, name=full_name, company_name=company_name, now=now
             ),
+            self._memberships.put(made.organization_id, made.user_id, Role.OWNER, now),
         )
-        organization = Organization.register(id=made.organization_id, now=now)
+        organization = Organization.register(id=made.organization_id, founder=made.user_id, now=now)
         user = User.register(id=made.user_id, organization_id=made.organization_id, now=now)
         try:
             self._store.add(organization, user, rows=rows)
@@ -137,38 +131,33 @@ class Users:
         self._put(user, rows=self._new_password(user_id, new))
         return user
 
-    def rename(self, user_id: UUID, *, full_name: str | None = None, company_name: str | None = None) -> Profile:
-        """Gives the person, or its organization, another name; None leaves it."""
-        profile, now, rows = self.profile(user_id), self._clock.now(), []
-        organization = self._store.fetch(Organization, profile.user.organization_id)
+    def rename(
+        self,
+        user_id: UUID,
+        *,
+        full_name: str | None = None,
+        organization_id: UUID | None = None,
+        company_name: str | None = None,
+    ) -> Profile:
+        """Gives the person another name, or the organization; None leaves it."""
+        profile, now = self.profile(user_id), self._clock.now()
+        changed: list[User | Organization] = [profile.user]
+        rows = []
         if full_name is not None:
             profile.user.rename(now=now)
-            rows.append(self._people.rename(user_id, full_name))
-        if company_name is not None:
+            rows += [self._people.rename(user_id, full_name), self._people.rename_contact(user_id, full_name)]
+        if organization_id is not None and company_name is not None:
+            organization = self._store.fetch(Organization, organization_id)
             organization.rename(now=now)
-        rows.append(self._people.update_contact(organization.id, name=full_name, company_name=company_name))
-        self._put(profile.user, organization, rows=rows)
+            changed.append(organization)
+            rows.append(self._people.update_contact(organization_id, company_name=company_name))
+        self._put(*changed, rows=rows)
         return self.profile(user_id)
 
     def choose_language(self, user_id: UUID, language: str) -> Profile:
         """In which language the person is written to."""
         self._store.change(User, user_id, lambda user: user.choose_language(language, now=self._clock.now()))
         return self.profile(user_id)
-
-    def erase(self, user_id: UUID) -> None:
-        """Deletes what says who the person was, ends its sessions and its organization's keys; history stays."""
-        user, now = self._store.fetch(User, user_id), self._clock.now()
-        keys = self._live_keys(user.organization_id)
-        for key in keys:
-            key.revoke(now=now)
-        user.erase(now=now)
-        rows = [
-            *self._people.erase(user_id, user.organization_id),
-            self._sessions.ending_all(user_id),
-            *(self._keys.revoke(key.id, now) for key in keys),
-            *(row for erase in self._also_erase for row in erase(user_id, user.organization_id)),
-        ]
-        self._put(user, *keys, rows=rows)
 
     def people(
         self,
@@ -187,7 +176,7 @@ class Users:
     def profile(self, user_id: UUID) -> Profile:
         """`NotFound` when there is no such person, or none any more."""
         person = self._person(user_id)
-        return Profile(self._store.fetch(User, user_id), person, self._people.contact(person.organization_id))
+        return Profile(self._store.fetch(User, user_id), person)
 
     def history(self, user_id: UUID) -> list[tuple[str, datetime]]:
         """What the log says about a person: the type and the time of each event."""
@@ -237,11 +226,7 @@ class Users:
         password_hash = self._passwords.hash(password)
         return [self._people.set_password(user_id, password_hash), self._sessions.ending_all(user_id)]
 
-    def _live_keys(self, organization_id: UUID) -> list[ApiKey]:
-        found = self._keys.live(organization_id=organization_id, after=None, limit=_KEYS_OF_ONE)
-        return [self._store.fetch(ApiKey, key.key_id) for key in found]
-
-    def _put(self, *aggregates: User | Organization | ApiKey, rows: Sequence[Row]) -> None:
+    def _put(self, *aggregates: User | Organization, rows: Sequence[Row]) -> None:
         try:
             self._store.put(*aggregates, rows=rows)
         except IntegrityError as conflict:

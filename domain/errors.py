@@ -9,6 +9,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     ├── Conflict                    the thing is not in a state that allows this
     │   ├── AlreadyRecorded         the stream exists: somebody did this before
     │   ├── EmailTaken
+    │   ├── AlreadyMember, LastOwner, TooManyMembers, SubscriptionsRunning   of an organization: see member_errors.py
     │   ├── IdempotencyMismatch
     │   ├── RequestInProgress       the first request with this Idempotency-Key is still at work
     │   ├── MachinesExhausted       as many machines are bound as the plan allows; details.limit and details.used

@@ -15,6 +15,11 @@ class MailKind(StrEnum):
     WELCOME = "welcome"
     RESET_PASSWORD = "reset_password"
     PASSWORD_CHANGED = "password_changed"
+    INVITATION = "invitation"
+    MEMBER_ROLE_CHANGED = "member_role_changed"
+    MEMBER_REMOVED = "member_removed"
+    OWNERSHIP_RECEIVED = "ownership_received"
+    OWNERSHIP_TRANSFERRED = "ownership_transferred"
     LICENSE_ISSUED = "license_issued"
     LICENSE_SUSPENDED = "license_suspended"
     LICENSE_REINSTATED = "license_reinstated"
@@ -47,6 +52,8 @@ REMINDERS = frozenset({MailKind.RENEWAL_NOTICE, MailKind.SUBSCRIPTION_ENDING, Ma
 _ALWAYS = frozenset(
     {
         *(MailKind.VERIFY_EMAIL, MailKind.WELCOME, MailKind.RESET_PASSWORD, MailKind.PASSWORD_CHANGED),
+        *(MailKind.INVITATION, MailKind.MEMBER_ROLE_CHANGED, MailKind.MEMBER_REMOVED),
+        *(MailKind.OWNERSHIP_RECEIVED, MailKind.OWNERSHIP_TRANSFERRED),
         *(MailKind.LICENSE_ISSUED, MailKind.WEBHOOK_ENDPOINT_DISABLED),
     }
 )

@@ -56,6 +56,10 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
 
 
+def by(user_id: UUID | None) -> str:
+    return f" by person {short(user_id)}" if user_id else ""
+
+
 _PROVIDERS = {"stripe": "Stripe", "lemonsqueezy": "Lemon Squeezy", "phonepe": "PhonePe"}
 
 

@@ -152,6 +152,17 @@ INTERNAL: Final[frozenset[type[Event]]] = frozenset(
         Payment.ChargeRefunded,  # told as invoice.refunded
         Payment.FundsMoved,
         Organization.Renamed,
+        # who may act for an organization is about persons
+        Organization.ContactSet,
+        Organization.OwnerRecognized,
+        Organization.MemberInvited,
+        Organization.InvitationWithdrawn,
+        Organization.MemberJoined,
+        Organization.RoleChanged,
+        Organization.MemberRemoved,
+        Organization.MemberLeft,
+        Organization.OwnershipTransferred,
+        Organization.MemberErased,
     }
 )
 

@@ -40,7 +40,11 @@ def sentence_of(event: Event) -> str:
 
 SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     # people
-    User.Registered: lambda e: f"A person registered with organization {say.short(e.organization_id)}",
+    User.Registered: lambda e: (
+        f"A person registered with organization {say.short(e.organization_id)}"
+        if e.organization_id
+        else "A person registered through an invitation"
+    ),
     User.EmailVerified: lambda _: "The person confirmed the e-mail address",
     User.PasswordResetRequested: lambda _: "A link to set a new password was asked for",
     User.PasswordChanged: lambda e: (
@@ -54,12 +58,30 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     ),
     User.LanguageChosen: lambda e: f"The person wants to be written to in {e.language}",
     User.Erased: lambda _: "The person's data was erased",
-    Organization.Registered: lambda _: "The organization was registered",
+    Organization.Registered: lambda e: "The organization was registered" + say.by(e.founder),
     Organization.Adopted: lambda e: (
         f"The organization was made for customer {e.customer} of {say.provider(e.provider)}"
     ),
     Organization.Merged: lambda e: f"The organization became one with organization {say.short(e.into)}",
     Organization.Renamed: lambda _: "The organization's name was changed",
+    Organization.ContactSet: lambda e: (
+        f"Mails about licences and payments go to member {say.short(e.user_id)} from now on"
+    ),
+    Organization.OwnerRecognized: lambda e: f"Person {say.short(e.user_id)}, whose it is, became the owner",
+    Organization.MemberInvited: lambda e: (
+        f"Somebody was invited as {e.role}{say.by(e.invited_by)}, {say.until(e.expires_at)}"
+    ),
+    Organization.InvitationWithdrawn: lambda e: f"Invitation {say.short(e.invitation_id)} was withdrawn",
+    Organization.MemberJoined: lambda e: (
+        f"Person {say.short(e.user_id)} accepted invitation {say.short(e.invitation_id)} and is {e.role} now"
+    ),
+    Organization.RoleChanged: lambda e: f"Member {say.short(e.user_id)} is {e.role} now and no longer {e.former}",
+    Organization.MemberRemoved: lambda e: f"Member {say.short(e.user_id)} was removed",
+    Organization.MemberLeft: lambda e: f"Member {say.short(e.user_id)} left",
+    Organization.OwnershipTransferred: lambda e: (
+        f"Owner {say.short(e.former)} handed the organization over to member {say.short(e.user_id)} and is admin now"
+    ),
+    Organization.MemberErased: lambda e: f"Member {say.short(e.user_id)} is gone: the person's data was erased",
     ApiKey.Issued: lambda e: (
         f"API key {e.prefix}… of {'the organization' if e.organization_id else 'the vendor'}"
         f" was issued for {say.listed(e.scopes)}"

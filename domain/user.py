@@ -21,21 +21,22 @@ class PasswordProof(StrEnum):
 class User(Aggregate):
     """A person; everything that says which person (address, name, password hash) lives in `people`, never here.
 
-    The credential version counts passwords. Links that set one and log-in sessions name the version they were made
-    under, so a new password ends them all.
+    Of which organizations it is a member is known by the `Organization`s; `organization_id` is the one that was
+    registered together with it, None when it came by an invitation. The credential version counts passwords. Links
+    that set one and log-in sessions name the version they were made under, so a new password ends them all.
     """
 
     TOPIC = "user"
 
     if TYPE_CHECKING:
-        organization_id: UUID
+        organization_id: UUID | None
         email_verified: bool
         credential_version: int
         erased: bool
         language: str | None  # of mails, as the person chose
 
     @classmethod
-    def register(cls, *, id: UUID, organization_id: UUID, now: datetime) -> User:
+    def register(cls, *, id: UUID, organization_id: UUID | None, now: datetime) -> User:
         return cls.begin(cls.Registered, id=id, now=now, organization_id=organization_id)
 
     def verify_email(self, *, now: datetime) -> None:
@@ -85,7 +86,8 @@ class User(Aggregate):
             self.record(self.Erased, now=now)
 
     def require_verified(self) -> None:
-        """`EmailNotVerified` until the address is proven."""
+        """`EmailNotVerified` until the address is proven, `NotFound` once the person is erased."""
+        self._refuse_erased()
         if not self.email_verified:
             raise EmailNotVerified()
 
@@ -98,7 +100,7 @@ class User(Aggregate):
 
     class Registered(Created):
         TOPIC = "user.registered"
-        organization_id: UUID
+        organization_id: UUID | None
 
         def apply(self, user: User) -> None:
             user.organization_id = self.organization_id

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 import psycopg
 
-from projections.listing import Row, page
+from projections.listing import Row, page, select
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel
+from projections.read_model import OWN, Handler, ReadModel
 
 # An event belongs to the organization that it names, else to the one that its stream belonged to before it. A stream
 # of an organization belongs to it.
@@ -49,6 +49,7 @@ class AuditIndex(ReadModel):
 
     name = "audit"
     tables = ("audit_index",)
+    tenants_see: ClassVar[Mapping[str, str]] = {"audit_index": OWN}
     ddl = """
         create table audit_index (
             position        bigint primary key,
@@ -76,10 +77,6 @@ class AuditIndex(ReadModel):
         connection.execute(_INDEX, (first, last, first))
 
 
-_LIST = """
-    select a.*, e.state from audit_index a join stored_events e on e.notification_id = a.position"""
-
-
 def list_events(
     connection: psycopg.Connection[Any],
     *,
@@ -96,11 +93,15 @@ def list_events(
     of the event, as a dict. `stream` is a kind such as `license`, `type` a topic such as `license.issued`."""
     conditions = [
         ("stream", "a.stream = %(stream)s", stream),
-        ("stream_id", "e.originator_id = %(stream_id)s", stream_id),
+        ("stream_id", "a.position in (select stream_positions(%(stream_id)s))", stream_id),
         ("type", "a.type = %(type)s", type),
         ("organization_id", "a.organization_id = %(organization_id)s", organization_id),
         ("since", "a.occurred_at >= %(since)s", since),
         ("until", "a.occurred_at < %(until)s", until),
         ("after", "a.position > %(after)s", after),
     ]
-    return page(connection, _LIST, conditions, order="a.position", limit=limit)
+    found = page(connection, "select a.* from audit_index a", conditions, order="a.position", limit=limit)
+    positions = {"positions": [row["position"] for row in found]}
+    stored = select(connection, "select at, said from audited_states(%(positions)s)", positions)
+    said = {row["at"]: row["said"] for row in stored}
+    return [{**row, "state": said[row["position"]]} for row in found]

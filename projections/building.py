@@ -89,7 +89,7 @@ class Building:
         with self.connection.transaction():
             self.connection.execute(sql.SQL("create schema {}").format(sql.Identifier(self.schema)))
             for read_model in self._read_models.values():
-                self.connection.execute(read_model.ddl.encode())
+                self.connection.execute(read_model.making.encode())
 
     def _drop(self) -> None:
         self.connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(self.schema)))

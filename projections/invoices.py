@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -13,7 +13,7 @@ from domain.invoice import Invoice, Issue
 from domain.provider_facts import Figures, InvoiceStatus
 from projections.listing import Row, page
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement, insert, update
+from projections.read_model import OWN, Handler, ReadModel, Statement, insert, update
 
 
 def _changed(recorded: Recorded, **columns: Any) -> list[Statement]:
@@ -66,6 +66,7 @@ def _refunded(recorded: Recorded) -> Iterable[Statement]:
 class Invoices(ReadModel):
     name = "invoices"
     tables = ("invoices",)
+    tenants_see: ClassVar[Mapping[str, str]] = {"invoices": OWN}
     ddl = """
         create table invoices (
             invoice_id      uuid primary key,

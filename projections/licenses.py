@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -16,7 +16,7 @@ from domain.license_terms import RENEWAL_LEEWAY, Terms
 from domain.standing import PaymentStanding
 from projections.listing import Row, containing, page
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement, insert, update
+from projections.read_model import OWN, Handler, ReadModel, Statement, insert, update
 
 
 def _changed(recorded: Recorded, **columns: Any) -> list[Statement]:
@@ -69,6 +69,7 @@ def _issued(recorded: Recorded) -> Iterable[Statement]:
 class Licenses(ReadModel):
     name = "licenses"
     tables = ("licenses",)
+    tenants_see: ClassVar[Mapping[str, str]] = {"licenses": OWN}
     ddl = """
         create table licenses (
             license_id       uuid primary key,
@@ -144,7 +145,8 @@ _LIST = f"""
         grace_ends_at, suspended_reason, subscription_id
     from ({LICENSES_AT}) as licenses left join seats_taken using (license_id)"""
 _ABOUT = """key_hint ilike %(q)s
-    or organization_id in (select organization_id from people where email ilike %(q)s)
+    or organization_id in (
+        select m.organization_id from memberships m join people p using (user_id) where p.email ilike %(q)s)
     or organization_id in (select organization_id from organization_contacts where email ilike %(q)s)"""
 
 
@@ -163,7 +165,7 @@ def list_licenses(
     """Licences as they stand at `now`, newest first, from below the position `after`; each row has its `position`.
 
     `seats` are those granted, `seats_allowed` (None: no end) those with overage, `seats_used` those taken. `q` is a
-    part of the key's hint or of an address of the organization: for the vendor only.
+    part of the key's hint or of an address of the organization or its members: for the vendor only.
     """
     conditions = [
         ("organization_id", "organization_id = %(organization_id)s", organization_id),

@@ -85,6 +85,6 @@ class LogReader:
 def head(connection: psycopg.Connection[Any]) -> int:
     """The position of the last event of the log, 0 when it is empty."""
     found = connection.cursor(row_factory=psycopg.rows.tuple_row)
-    found.execute("select coalesce(max(notification_id), 0) from stored_events")
+    found.execute("select log_head()")
     (position,) = found.fetchone() or (0,)
     return int(position)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -15,7 +15,7 @@ from domain.seat import Seat
 from projections.licenses import LEEWAY, LICENSES_AT
 from projections.listing import Row, select
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement
+from projections.read_model import OWN, Handler, ReadModel, Statement
 
 DAYS_SHOWN = 30
 _COUNT = """
@@ -49,6 +49,7 @@ class Overview(ReadModel):
 
     name = "overview"
     tables = ("daily_counts", "failed_payments")
+    tenants_see: ClassVar[Mapping[str, str]] = {"daily_counts": OWN}
     ddl = """
         create table daily_counts (
             day             date   not null,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -13,7 +13,7 @@ from domain.ids import movement_id
 from domain.payment import Payment
 from projections.listing import Row, page
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement, insert
+from projections.read_model import OWN, Handler, ReadModel, Statement, insert
 
 _SUMMED_UP = """
     update payments set
@@ -155,6 +155,10 @@ def _transferred(recorded: Recorded) -> Iterable[Statement]:
 class Payments(ReadModel):
     name = "payments"
     tables = ("payments", "payment_attempts", "payment_applications")
+    tenants_see: ClassVar[Mapping[str, str]] = {
+        "payments": OWN,
+        "payment_applications": "tenant_has_stream(payment_id)",
+    }
     ddl = """
         create table payments (
             movement_id     uuid primary key,       -- a payment's own id, or a refund's or dispute's of it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from domain.organization import Organization
 from domain.user import User
 from projections.listing import Row, containing, page
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement, insert, update
+from projections.read_model import OWN, Handler, ReadModel, Statement, insert, update
 
 
 def _user(recorded: Recorded) -> Iterable[Statement]:
@@ -53,11 +53,12 @@ def _merged(recorded: Recorded) -> Iterable[Statement]:
 class People(ReadModel):
     name = "people"
     tables = ("users", "organizations")
+    tenants_see: ClassVar[Mapping[str, str]] = {"users": OWN, "organizations": OWN}
     ddl = """
         create table users (
             user_id         uuid primary key,
             position        bigint      not null,
-            organization_id uuid        not null,
+            organization_id uuid,                   -- registered with the person; null for one who was invited
             status          text        not null,   -- registered, verified, erased
             registered_at   timestamptz not null,
             verified_at     timestamptz,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import psycopg
@@ -13,7 +13,7 @@ from domain.plan import Plan, PlanTerms
 from domain.product import Product
 from projections.listing import Row, page
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement, insert, update
+from projections.read_model import EVERYBODYS, Handler, ReadModel, Statement, insert, update
 
 
 def _version(recorded: Recorded, number: int, terms: PlanTerms) -> Statement:
@@ -78,6 +78,11 @@ class Plans(ReadModel):
     name = "plans"
     version = 2
     tables = ("products", "plans", "plan_versions")
+    tenants_see: ClassVar[Mapping[str, str]] = {
+        "products": EVERYBODYS,
+        "plans": EVERYBODYS,
+        "plan_versions": EVERYBODYS,
+    }
     ddl = """
         create table products (
             product_id         uuid primary key,

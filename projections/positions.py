@@ -61,7 +61,7 @@ def _prepared(connection: psycopg.Connection[Any], read_model: ReadModel) -> boo
         existing = _existing(connection, read_model)
         if existing or place.position > 0:
             return place.digest == read_model.digest and existing == set(read_model.tables)
-        connection.execute(read_model.ddl.encode())
+        connection.execute(read_model.making.encode())
         connection.execute(
             "update follower_positions set digest = %s where name = %s", (read_model.digest, read_model.name)
         )
@@ -116,14 +116,24 @@ def position_of(connection: psycopg.Connection[Any], name: str) -> int:
     Waits a moment for one that is behind: whoever was answered by a command finds its effect in the next list. Not for
     one that has stopped, or that nobody moves.
     """
-    wanted, patience = head(connection), _PATIENCE
-    while True:
-        place = places(connection, [name]).get(name)
-        position = place.position if place else 0
-        if position >= wanted or patience <= 0 or (place and place.error) or not _is_followed(connection):
-            return position
+    (position, is_stopped, wanted), patience = _reached(connection, name), _PATIENCE
+    while position < wanted and patience > 0 and not is_stopped and _is_followed(connection):
         time.sleep(_LOOK_AGAIN)
         patience -= _LOOK_AGAIN
+        position, is_stopped, _ = _reached(connection, name)
+    return position
+
+
+def _reached(connection: psycopg.Connection[Any], name: str) -> tuple[int, bool, int]:
+    """Where a follower is, whether it has stopped there, and where the log is: asked by every list."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    cursor.execute(
+        "select coalesce(max(position), 0), coalesce(bool_or(error is not null), false), log_head()"
+        " from follower_positions where name = %s",
+        (name,),
+    )
+    position, is_stopped, last = cursor.fetchone() or (0, False, 0)
+    return int(position), bool(is_stopped), int(last)
 
 
 def _is_followed(connection: psycopg.Connection[Any]) -> bool:

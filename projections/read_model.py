@@ -15,6 +15,16 @@ from projections.log import Recorded
 Statement = tuple[str, Sequence[Any] | Mapping[str, Any]]
 Handler = Callable[[Recorded], Iterable[Statement]]
 
+OWN = "organization_id = usher_organization()"
+OF_OWN_LICENSES = "tenant_has_license(license_id)"
+EVERYBODYS = "true"
+
+
+_WALL = """;
+    alter table {table} enable row level security;
+    create policy tenant on {table} for select to usher_tenant using ({rows});
+    grant select on {table} to usher_tenant"""
+
 
 class Consumer(Protocol):
     """Anything that follows the log: gets events of its `topics` in order, inside the position's transaction."""
@@ -56,6 +66,10 @@ class ReadModel:
     once at the end of the batch with all its parameters as arrays, in the order of the list: for what happens
     thousands of times a second, and only where that order gives the same tables. Arrays cost half when they are sent
     in binary: `%b::uuid[]`.
+
+    `tenants_see` says of each table that requests for an organization may read, which rows (decision 20): `OWN`,
+    `OF_OWN_LICENSES` or `EVERYBODYS`. A condition must name no other read model's table: that could not be swapped
+    then.
     """
 
     name: ClassVar[str]
@@ -63,6 +77,7 @@ class ReadModel:
     tables: ClassVar[tuple[str, ...]]
     handlers: ClassVar[Mapping[type[Event], Handler]]
     gathered: ClassVar[tuple[str, ...]] = ()
+    tenants_see: ClassVar[Mapping[str, str]] = {}
     version: ClassVar[int] = 1
     """Raise it when a handler changes what it writes: then the tables are built again, though of the same shape."""
 
@@ -71,9 +86,14 @@ class ReadModel:
         self.topics: frozenset[str] | None = frozenset(self._by_topic)
 
     @property
+    def making(self) -> str:
+        """The DDL of the tables, with the wall around them: it goes with them when they are swapped."""
+        return self.ddl + "".join(_WALL.format(table=table, rows=rows) for table, rows in self.tenants_see.items())
+
+    @property
     def digest(self) -> str:
         """Of the tables' shape and of `version`: when it changes, the read model has to be built again."""
-        return hashlib.sha256(f"{self.ddl}\n{self.version}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.making}\n{self.version}".encode()).hexdigest()[:16]
 
     def statements(self, recorded: Recorded) -> Iterable[Statement]:
         return self._by_topic[recorded.topic](recorded)

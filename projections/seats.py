@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from psycopg.rows import tuple_row
 from domain.seat import Seat
 from projections.listing import Row, page, select
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement
+from projections.read_model import OF_OWN_LICENSES, Handler, ReadModel, Statement
 
 _OPENED = """
     insert into seat_sessions (session_id, position, license_id, organization_id, seat, fingerprint_digest, opened_at,
@@ -62,6 +62,7 @@ class Seats(ReadModel):
     name = "seats"
     version = 2
     tables = ("seat_sessions", "seats_taken")
+    tenants_see: ClassVar[Mapping[str, str]] = {"seat_sessions": OF_OWN_LICENSES, "seats_taken": OF_OWN_LICENSES}
     ddl = """
         create table seat_sessions (
             session_id         uuid primary key,

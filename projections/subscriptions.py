@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
 import psycopg
 
 from domain.subscription import Purchase, Subscription, Terms
-from projections.listing import Row, page
+from projections.listing import Row, page, select
 from projections.log import Recorded
-from projections.read_model import Handler, ReadModel, Statement, insert, update
+from projections.read_model import OWN, Handler, ReadModel, Statement, insert, update
 
 
 def _changed(recorded: Recorded, **columns: Any) -> list[Statement]:
@@ -60,6 +60,7 @@ def _status(recorded: Recorded) -> Iterable[Statement]:
 class Subscriptions(ReadModel):
     name = "subscriptions"
     tables = ("subscriptions",)
+    tenants_see: ClassVar[Mapping[str, str]] = {"subscriptions": OWN}
     ddl = """
         create table subscriptions (
             subscription_id uuid primary key,
@@ -120,6 +121,17 @@ def list_subscriptions(
         ("after", "s.position < %(after)s", after),
     ]
     return page(connection, _LIST, conditions, order="s.position desc", limit=limit)
+
+
+def running(connection: psycopg.Connection[Any], organization_id: UUID) -> list[UUID]:
+    """An organization's subscriptions that will be charged again unless somebody ends them."""
+    found = select(
+        connection,
+        "select subscription_id from subscriptions where organization_id = %(organization_id)s"
+        " and status <> 'canceled' and cancel_at is null order by position",
+        {"organization_id": organization_id},
+    )
+    return [row["subscription_id"] for row in found]
 
 
 def get_subscription(

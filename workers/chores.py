@@ -86,6 +86,7 @@ def chores(services: Services) -> list[Chore]:
     def purge() -> None:
         services.login_sessions.purge(services.clock.now())
         services.stored_answers.purge(services.clock.now())
+        services.sent_invitations.purge(services.clock.now())
         services.rate_limit.purge()
         services.webhook_deliveries.purge(services.clock.now())
 

@@ -34,6 +34,8 @@ class Context:
 
 
 _ORGANIZATION = {"organization_name": "text: whom it is about"}
+_ROLE = {"role": "text: a value of domain/role.py"}
+_OWNERSHIP = {**_ORGANIZATION, "transferred_at": "datetime: since when"}
 _LICENSE = {
     "product_name": "text: name of the product, e.g. CODITECT",
     **_ORGANIZATION,
@@ -70,6 +72,18 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
         MailKind.PASSWORD_CHANGED: Context(
             {"changed_at": "datetime: when it was changed", "link": "http(s) address where a new password is asked for"}
         ),
+        MailKind.INVITATION: Context(
+            required={
+                **_ROLE,
+                "link": "http(s) address of the page where it is accepted",
+                "expires_at": "datetime: when the link ends",
+            },
+            optional={"inviter": "text: the proven address of whoever invites; None for a program"},
+        ),
+        MailKind.MEMBER_ROLE_CHANGED: Context({**_ORGANIZATION, **_ROLE, "changed_at": "datetime: since when"}),
+        MailKind.MEMBER_REMOVED: Context({**_ORGANIZATION, "removed_at": "datetime: since when"}),
+        MailKind.OWNERSHIP_RECEIVED: Context(_OWNERSHIP),
+        MailKind.OWNERSHIP_TRANSFERRED: Context(_OWNERSHIP, tone=Tone.WARNING),
         MailKind.LICENSE_ISSUED: Context(
             required={
                 **_LICENSE,
@@ -175,9 +189,9 @@ COMMON = {
 }
 
 
-UNPROVEN = frozenset({MailKind.VERIFY_EMAIL})
-"""Goes to an address that nobody has proven to own: says nothing that was typed at registration, the name included,
-or strangers could be sent any text in our name."""
+UNPROVEN = frozenset({MailKind.VERIFY_EMAIL, MailKind.INVITATION})
+"""Goes to an address that nobody has proven to own: says nothing that was typed at registration, the names of person
+and organization included, or strangers could be sent any text in our name."""
 
 
 def license_file_name(product: str) -> str:

@@ -21,8 +21,8 @@ from adapters.plain_text import one_line
 
 _FOLDER = Path(__file__).parent
 _TEXT_WIDTH = 72
-_AS_IT_IS = frozenset({"license_key", "reason"})
-"""A key is copied, mark for mark; a reason may be a code that the language has words for."""
+_AS_IT_IS = frozenset({"license_key", "reason", "role"})
+"""A key is copied, mark for mark; a reason and a role are codes that the language has words for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _layouts() -> Environment:
         keep_trailing_newline=True,
     )
     layouts.filters["wrapped"] = _wrapped
-    layouts.filters["labelling"] = _labelling
+    layouts.filters["labelled"] = _labelled
     return layouts
 
 
@@ -183,6 +183,7 @@ def _wrapped(text: str, hanging: str = "") -> str:
     return textwrap.fill(text, _TEXT_WIDTH, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
 
 
-def _labelling(label: str, facts: list[list[str]]) -> str:
-    """The values of a table begin below each other."""
-    return f"{label}:".ljust(max(len(each) for each, _ in facts) + 3)
+def _labelled(value: str, label: str, facts: list[list[str]]) -> str:
+    """The values of a table begin below each other, and so do their further lines."""
+    width = max(len(each) for each, _ in facts) + 3
+    return _wrapped(f"{label}:".ljust(width) + value, " " * width)

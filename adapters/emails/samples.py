@@ -45,13 +45,15 @@ SAMPLES: Mapping[str, Any] = MappingProxyType(
         "number": "AE-0017",
         "credit_number": "AE-0017-CN-01",
         "confirms": None,
+        "role": "developer",
+        "inviter": "grace@engines.example",
         "trial_ended": "yes",
         "unpaid": "yes",
         "endpoint": "https://hooks.example.com",
         "endpoint_id": "018f0000-0000-7000-8000-000000000002",
         "resumes_at": 4711,
         **dict.fromkeys(("changed_at", "suspended_at", "revoked_at", "paused_at", "ended_at", "disabled_at"), AT),
-        **dict.fromkeys(("disputed_at", "refunded_at", "paid_at"), AT),
+        **dict.fromkeys(("disputed_at", "refunded_at", "paid_at", "removed_at", "transferred_at"), AT),
         **dict.fromkeys(
             ("expires_at", "works_until", "next_charge_at", "trial_ends_at", "renews_at", "ends_at", "due_at"), _LATER
         ),

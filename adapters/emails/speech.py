@@ -70,6 +70,7 @@ class Speech:
             "price": self.price,
             "count": self.count,
             "reason": lambda reason: self._words["reasons"].get(reason) or self.own(reason),
+            "role": lambda role: self._words["roles"][role],
             "begun": lambda text: text[:1].upper() + text[1:],
             "advice": lambda reason: self._words["advice"].get(reason, self._words["advice"]["other"]),
         }

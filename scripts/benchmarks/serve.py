@@ -1,6 +1,7 @@
 """A server under measurement, in a process of its own: `python -m scripts.benchmarks.serve APP PORT [uvicorn|granian]`.
 
-APP is `engine` (as in production, settings from the environment) or `yardstick`; both by the same server, one worker.
+APP is `engine` (as in production, settings from the environment), `unwalled` (the same without the wall between
+tenants, to measure what that costs) or `yardstick`; all by the same server, one worker.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from fastapi import FastAPI
 from adapters import logs
 from adapters.bootstrap import build
 from adapters.settings import Settings
+from adapters.walled import Walled
 from api.server import application
 from scripts.benchmarks.sampling import sample_into
 from scripts.benchmarks.yardstick import create_yardstick
@@ -43,7 +45,9 @@ def _begin_profile() -> None:
 def _serve(name: str, port: int) -> None:
     """The engine by the production entry; the yardstick by the same server with the same options."""
     listening = socket.create_server(("127.0.0.1", port), backlog=2048)
-    if name == "engine":
+    if name == "unwalled":
+        Walled.confine = staticmethod(lambda organization_id: None)  # type: ignore[method-assign]
+    if name in ("engine", "unwalled"):
         _begin_profile()
         run("api", Settings.from_environment(dotenv=None), listening)
         return

@@ -17,6 +17,7 @@ from scripts.benchmarks.memory import memory
 from scripts.benchmarks.outbound import outbound
 from scripts.benchmarks.pools import seats
 from scripts.benchmarks.scale_out import standby
+from scripts.benchmarks.tenants import tenants
 
 Benchmark = Callable[[Installation, Effort], Iterator[Figure]]
 
@@ -37,7 +38,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "seats": seats,
     "million": million,
     "standby": standby,
+    "tenants": tenants,
 }
-_ONLY_NAMED = ("invoices", "servers", "seats", "million", "standby")
+_ONLY_NAMED = ("invoices", "servers", "seats", "million", "standby", "tenants")
 DEFAULT = tuple(name for name in BENCHMARKS if name not in _ONLY_NAMED)
 """What runs when nothing is named: all that does not take long, and the ground under it."""

@@ -86,6 +86,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
         return
     services = build(settings)
     try:
+        yield _check("tenant wall", lambda: _tenant_wall(services))
         yield _check("signing key", lambda: _signing_key(services))
         yield _check("followers", lambda: _followers(services))
         yield _check("processes", lambda: _processes(services))
@@ -157,6 +158,15 @@ def _schema(settings: Settings) -> str:
     except SchemaTooNew as error:
         raise Wrong(str(error), "start the newer Usher, or go back to a backup of before") from None
     return "of this version"
+
+
+def _tenant_wall(services: Services) -> str:
+    from adapters.wall_check import Gap, look_at
+
+    try:
+        return f"stands around {look_at(services.unwalled)} tables"
+    except Gap as gap:
+        raise Wrong(gap.what, gap.fix) from None
 
 
 def _signing_key(services: Services) -> str:

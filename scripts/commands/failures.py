@@ -30,6 +30,8 @@ def explained(error: Exception) -> dict[str, Any] | None:
             return _failure("unavailable", "Postgres or Redis does not answer: see `usher doctor`.")
         case UsherError():
             return _failure(error.code, _sentences(error), error.details)
+        case psycopg.errors.InsufficientPrivilege():
+            return _failure("not_permitted", str(error).partition("\n")[0])
         case psycopg.OperationalError():
             return _failure("unavailable", "Postgres does not answer: see `usher doctor`.")
         case redis.RedisError():

@@ -27,7 +27,7 @@ FRAME = Frame(Letterhead("Analytical Engines"))
 REQUIRED = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].required]
 OPTIONAL = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].optional]
 EVERYWHERE = [(kind, language) for kind in MailKind for language in languages()]
-FILTERS = ("date", "moment", "month", "money", "price", "count", "reason", "advice", "begun")
+FILTERS = ("date", "moment", "month", "money", "price", "count", "reason", "advice", "begun", "role")
 
 
 def said(kind: MailKind, language: str = "en", **changes: object) -> Rendered:

@@ -41,7 +41,7 @@ def test_caught_mails_can_be_forgotten_by_address_and_by_person(database: Databa
     for mail in mails:
         mailer.send(mail, now=NOW)
     assert mailer.purge_caught(to="ADA@customer.example") == 1
-    for sql, params in mailer.erasing(mails[1].to.subject, mails[2].to.subject):
+    for sql, params in mailer.erasing(mails[1].to.subject, [mails[2].to.subject]):
         database.execute(sql, params)
     assert [mail.to for mail in mailer.caught()] == ["dan@customer.example"]
     assert mailer.purge_caught() == 1

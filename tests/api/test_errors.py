@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from adapters.bootstrap import Services
 from api import errors
 from api.app import HOT, ROUTERS, create_app
+from api.auth import ANYBODY
 from api.middleware import LARGEST_BODY
 from domain.errors import LeaseInvalid, LicenseKeyInvalid, SeatsExhausted, Unavailable, UsherError
 from domain.rate import Allowance
@@ -20,7 +21,7 @@ from tests.api.people_engine import Client, people_engine, refused
 
 JSON = {"Content-Type": "application/json"}
 PERSON = {"email": "ann@example.com", "password": "a long road", "full_name": "Ann", "company_name": "Ann & Co"}
-broken = APIRouter()
+broken = APIRouter(dependencies=[ANYBODY])
 
 
 class Secret(Exception):

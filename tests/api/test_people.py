@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -11,30 +10,12 @@ from uuid import UUID
 import pytest
 
 from adapters.bootstrap import Services
-from api.app import create_app
 from application.attribution import acting
 from domain.user import User
-from tests.api.people_engine import Client, people_engine, refused
+from tests.api.people_engine import Client, refused
 
 PASSWORD = "a long and windy road"
 ANN = {"email": "Ann@Example.com", "password": PASSWORD, "full_name": "Ann Author", "company_name": "Ann & Co"}
-
-
-@pytest.fixture
-def services(settings) -> Iterator[Services]:
-    with people_engine(settings) as services:
-        yield services
-
-
-@pytest.fixture
-def client(services) -> Client:
-    return Client(create_app(services))
-
-
-@pytest.fixture
-def admin(services, client) -> Client:
-    services.api_keys.ensure_admin_key(services.settings.admin_key)
-    return client.as_(services.settings.admin_key)
 
 
 def token_of(link) -> str:

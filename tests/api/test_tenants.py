@@ -44,8 +44,15 @@ def anns(services, shop, ann) -> dict[str, str]:
         "fingerprint_digest": fingerprint_digest("machine-000001"),
         "provider_event_id": str(uuid4()),
         "ticket_id": str(uuid4()),
+        "user_id": ann.client.get("/me").json()["user_id"],
+        "invitation_id": _invited(ann),
         **_told(services, ann.organization_id),
     }
+
+
+def _invited(owner) -> str:
+    invitation = {"email": "cat@example.test", "role": "viewer"}
+    return owner.client.post(f"/organizations/{owner.organization_id}/members", json=invitation).json()["id"]
 
 
 def _told(services, organization_id: UUID) -> dict[str, str]:
@@ -103,6 +110,8 @@ def test_another_organizations_things_are_absent_on_every_route(client, bob, ann
         "/invoices/{invoice_id}/pdf",
         "/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf",
         "/organizations/{organization_id}",
+        "/organizations/{organization_id}/members/{user_id}",
+        "/organizations/{organization_id}/invitations/{invitation_id}",
         "/api-keys/{key_id}",
         "/webhook-endpoints/{endpoint_id}",
         "/webhook-endpoints/{endpoint_id}/replays/{replay_id}",

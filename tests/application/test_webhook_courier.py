@@ -23,6 +23,9 @@ from application.webhook_endpoints import Changes
 from domain.ids import message_id
 from domain.webhook_delivery import FEWEST_FAILURES, RESTS_FROM
 from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
+from projections.all import read_models
+from projections.follower import connect
+from projections.positions import prepare
 from tests.outbound_world import Outbound
 from tests.webhook_receiver import Receiver, Request, Response, receiving
 
@@ -504,7 +507,9 @@ def test_with_the_last_person_go_address_and_answers_and_then_the_endpoint(servi
     receiver.respond = lambda _: Response(200, b"hello Ada")
     licence(services, owner)
     world.settle()
-    services.users.erase(person.user_id)
+    with connect(services.database.url) as connection:
+        prepare(connection, read_models())  # of which erasing asks what is still charged
+    services.erasure.erase(person.user_id)
     licence(services, owner)
     world.settle()
     assert len(receiver.requests) == 1

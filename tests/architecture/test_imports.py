@@ -34,6 +34,7 @@ RULES = {
     "projections": Rule(frozenset({"domain"}), frozenset({"psycopg", "redis", "structlog"})),
     "adapters": Rule(frozenset({"domain"})),
     "adapters/bootstrap.py": Rule(frozenset({"domain", "application", "projections"})),
+    "adapters/bootstrap_people.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_outbound.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_mail.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_billing.py": Rule(frozenset({"domain", "application", "projections"})),

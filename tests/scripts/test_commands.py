@@ -221,8 +221,16 @@ def test_the_doctor_finds_what_is_missing_and_says_what_to_do(engine):
     assert said.code == 1
     checks = {check["name"]: check for check in said.json["checks"]}
     assert checks["postgres"]["ok"] and checks["redis"]["ok"] and checks["schema"]["ok"]
+    assert checks["tenant wall"]["ok"] and "stands around" in checks["tenant wall"]["detail"]
     assert checks["processes"]["detail"] == "no sign of life of worker, projector, dispatcher, scheduler"
     assert checks["processes"]["fix"] == "start `usher worker` (or everything: `usher up`)"
+
+
+def test_the_doctor_finds_a_gap_in_the_wall_between_tenants(engine, services):
+    services.database.execute("alter table invoices disable row level security")
+    said = engine("doctor")
+    assert said.code == 1
+    assert "WRONG  tenant wall: invoices has no row-level security" in said.out
 
 
 def test_the_doctor_says_who_invoices_say_sells(engine, services, sold):

@@ -112,7 +112,7 @@ def test_endpoints_go_when_the_last_person_of_their_organization_does(services, 
         email="ada@example.com", password="correct horse battery", full_name="Ada", company_name="Engines"
     )
     endpoint(services, receiver, owner=person.organization_id)
-    services.users.erase(person.user_id)
+    services.erasure.erase(person.user_id)
     processes.start(worker, dispatcher)
     until(lambda: services.database.fetch_all("select * from webhook_endpoints") == [])
     assert services.store.find(Organization, person.organization_id) is not None

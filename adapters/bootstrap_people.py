@@ -1,0 +1,128 @@
+"""The part of the composition root that is about people, their organizations and their programs; see bootstrap.py."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from adapters.infrastructure import Infrastructure
+from application.api_keys import ApiKeys
+from application.erasure import Erasure
+from application.invitations import Invitations
+from application.license_guard import LicenseGuard
+from application.logins import Logins
+from application.member_notices import MemberNotices
+from application.members import Members
+from application.organizations import Organizations
+from application.users import Users
+from application.work import Works
+from projections.subscriptions import running
+
+if TYPE_CHECKING:
+    from adapters.mailer import Mailer
+    from adapters.webhook_book import WebhookBook
+    from adapters.webhook_deliveries import WebhookDeliveries
+    from application.readers import Readers
+    from application.seat_work import SeatWork
+    from application.store import Store
+
+
+class PeopleServices(Infrastructure):
+    """What can be asked of users, members and API keys."""
+
+    if TYPE_CHECKING:
+        store: Store
+        readers: Readers
+        mailer: Mailer
+        seat_work: SeatWork
+        erasable_webhook_data: tuple[WebhookBook, WebhookDeliveries]
+
+    @cached_property
+    def works(self) -> Works:
+        return Works(self.store, self.license_guard, self.clock)
+
+    @cached_property
+    def license_guard(self) -> LicenseGuard:
+        return LicenseGuard(self.seat_work, self.clock)
+
+    @cached_property
+    def users(self) -> Users:
+        return Users(
+            self.store,
+            self.personal_data,
+            self.passwords,
+            self.login_sessions,
+            self.memberships,
+            self.tokens,
+            self.clock,
+            public_url=self.settings.public_url,
+        )
+
+    @cached_property
+    def logins(self) -> Logins:
+        return Logins(
+            self.store,
+            self.personal_data,
+            self.passwords,
+            self.memberships,
+            self.login_sessions,
+            self.tokens,
+            self.clock,
+        )
+
+    @cached_property
+    def organizations(self) -> Organizations:
+        return Organizations(self.store, self.works, self.personal_data, self.memberships, self.clock)
+
+    @cached_property
+    def members(self) -> Members:
+        return Members(self.works, self.personal_data, self.memberships)
+
+    @cached_property
+    def invitations(self) -> Invitations:
+        return Invitations(
+            self.works,
+            self.sent_invitations,
+            self.personal_data,
+            self.memberships,
+            self.organizations,
+            self.passwords,
+            self.tokens,
+            self.clock,
+            public_url=self.settings.public_url,
+        )
+
+    @cached_property
+    def member_notices(self) -> MemberNotices:
+        return MemberNotices(
+            self.personal_data, self.readers, self.memberships, self.sent_invitations, self.invitations
+        )
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        return ApiKeys(self.store, self.key_index, self.clock)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        of_deserted = (
+            *(self.session_callers, self.machine_names, self.seat_rule_names),
+            *(self.invoice_papers, *self.erasable_webhook_data),
+        )
+        return Erasure(
+            self.works,
+            self.personal_data,
+            self.memberships,
+            self.sent_invitations,
+            self.login_sessions,
+            self.key_index,
+            running=self._running,
+            traces_of=[
+                self.mailer.erasing,
+                lambda _, deserted: [each.erase(id) for id in deserted for each in of_deserted],
+            ],
+        )
+
+    def _running(self, organization_id: UUID) -> list[UUID]:
+        with self.database.connection() as connection:
+            return running(connection, organization_id)
