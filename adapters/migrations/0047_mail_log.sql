@@ -10,6 +10,8 @@ alter table mails
     drop constraint mails_status_check,
     drop constraint mails_attempts_check;
 update mails set noted_at = coalesce(sent_at, claimed_at);
+-- What concerns a person's own account is no organization's to read.
+update mails set organization_id = null where kind in ('verify_email', 'reset_password', 'password_changed');
 alter table mails
     alter column noted_at set not null,
     add constraint mails_status_check check
