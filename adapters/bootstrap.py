@@ -11,6 +11,7 @@ from adapters.bootstrap_billing import BillingServices
 from adapters.bootstrap_mail import MailServices
 from adapters.bootstrap_outbound import OutboundServices
 from adapters.bootstrap_people import PeopleServices
+from adapters.bootstrap_usage import UsageServices
 from adapters.group_commit import GroupCommit
 from adapters.infrastructure import required
 from adapters.license_file import build_license_file
@@ -51,7 +52,7 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(PeopleServices, BillingServices, MailServices, OutboundServices):
+class Services(PeopleServices, BillingServices, MailServices, OutboundServices, UsageServices):
     """What the system can be asked to do, in one process."""
 
     @cached_property

@@ -23,6 +23,7 @@ from application.managing import Managing
 from application.notices import Notices
 from application.person_notices import PersonNotices
 from application.purchases import Purchases
+from application.quota_notices import QuotaNotices
 from application.readers import Readers
 from application.reminding import Reminding
 from application.resending import Resending
@@ -50,6 +51,8 @@ class MailServices(Infrastructure):
         webhook_notices: WebhookNotices
         member_notices: MemberNotices
 
+        @property
+        def upgrade_url(self) -> str: ...
         def license_file(self, facts: Mapping[str, Any]) -> bytes: ...
         def invoice_pdf(self, invoice_id: UUID, language: str | None = None) -> tuple[str, bytes]: ...
         def credit_note_pdf(
@@ -112,6 +115,7 @@ class MailServices(Infrastructure):
             LicenseNotices(store, purchases, self.license_keys, self.license_file, license_file_name, clock),
             SubscriptionNotices(store, purchases, clock),
             InvoiceNotices(store, self.readers, purchases, *papers, clock),
+            QuotaNotices(store, self.catalog, self.readers, clock, upgrade_url=self.upgrade_url),
             self.webhook_notices,
         )
         writers = {kind: writer for part in parts for kind, writer in part.writers.items()}

@@ -21,8 +21,10 @@ from projections.subscriptions import running
 
 if TYPE_CHECKING:
     from adapters.mailer import Mailer
+    from adapters.rights_log import RightsLog
     from adapters.webhook_book import WebhookBook
     from adapters.webhook_deliveries import WebhookDeliveries
+    from application.quota_work import QuotaWork
     from application.readers import Readers
     from application.seat_work import SeatWork
     from application.store import Store
@@ -36,6 +38,8 @@ class PeopleServices(Infrastructure):
         readers: Readers
         mailer: Mailer
         seat_work: SeatWork
+        quota_work: QuotaWork
+        rights_log: RightsLog
         erasable_webhook_data: tuple[WebhookBook, WebhookDeliveries]
 
     @cached_property
@@ -44,7 +48,7 @@ class PeopleServices(Infrastructure):
 
     @cached_property
     def license_guard(self) -> LicenseGuard:
-        return LicenseGuard(self.seat_work, self.clock)
+        return LicenseGuard(self.seat_work, self.quota_work, self.clock)
 
     @cached_property
     def users(self) -> Users:
@@ -73,7 +77,7 @@ class PeopleServices(Infrastructure):
 
     @cached_property
     def organizations(self) -> Organizations:
-        return Organizations(self.store, self.works, self.personal_data, self.memberships, self.clock)
+        return Organizations(self.store, self.works, self.personal_data, self.memberships, self.rights_log, self.clock)
 
     @cached_property
     def members(self) -> Members:
@@ -106,7 +110,7 @@ class PeopleServices(Infrastructure):
     @cached_property
     def erasure(self) -> Erasure:
         of_deserted = (
-            *(self.session_callers, self.machine_names, self.seat_rule_names),
+            *(self.session_callers, self.machine_names, self.seat_rule_names, self.subject_names),
             *(self.invoice_papers, *self.erasable_webhook_data),
         )
         return Erasure(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from adapters.catalog_entitlements import entitlements
 from adapters.vendor_logo import logo
 from adapters.yaml_tree import Flaw, Node, read_tree
 from adapters.yaml_values import (
@@ -22,27 +22,21 @@ from adapters.yaml_values import (
     Reading,
     Wrong,
     boolean,
-    duration,
     each_duration,
     entries_of,
     integer,
     items_of,
-    number,
-    parsed,
-    share,
     shown,
     text,
     word,
 )
-from domain.catalog import CatalogFile, PlanEntry, ProductEntry, refusal
-from domain.durations import CalendarTerm
-from domain.entitlements import UNLIMITED, Entitlements, Feature, Limit, LimitPeriod, Overage, RateLimit, RatePeriod
+from domain.catalog import CatalogFile, MeterEntry, PlanEntry, ProductEntry, refusal
 from domain.mail_kinds import CHOOSABLE
+from domain.meter import Aggregation, MeterTerms
 from domain.money import CURRENCIES, Money
 from domain.plan import Interval, PlanTerms, Price
 from domain.problems import Problem
 from domain.reminders import NoticePeriods
-from domain.seat_policy import BorrowRules, Leasing, QueueRules, SeatGroup, SeatPolicy
 from domain.vendor import Identity
 
 FORMAT = 1
@@ -80,7 +74,8 @@ class _Plain(yaml.SafeDumper):
 
 def _file(folder: Path | None, reading: Reading, node: Node) -> Any:
     fields: dict[str, Convert] = {"version": _version, "products": _products, "plans": _plans}
-    required, fields["vendor"] = tuple(fields), partial(_vendor, folder)
+    required = tuple(fields)
+    fields |= {"vendor": partial(_vendor, folder), "meters": _meters}
     return reading.record(lambda version, **entries: CatalogFile(**entries), node, fields, *required)
 
 
@@ -101,9 +96,15 @@ def _products(reading: Reading, node: Node) -> Any:
 
 
 def _product(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {"code": text, "name": text, "license_key_prefix": text}
-    required, fields["mails"] = tuple(fields), _mails
-    return reading.record(_product_entry, node, fields, *required)
+    fields: dict[str, Convert] = {
+        "code": text,
+        "name": text,
+        "license_key_prefix": text,
+        "free_plan": text,
+        "anonymous_plan": text,
+        "mails": _mails,
+    }
+    return reading.record(_product_entry, node, fields, "code", "name", "license_key_prefix")
 
 
 def _product_entry(*, mails: tuple[tuple[str, bool], ...] = (), **facts: str) -> ProductEntry:
@@ -120,6 +121,27 @@ def _mail(reading: Reading, node: Node) -> tuple[str, bool]:
     return node.name, boolean(reading, node)
 
 
+def _meters(reading: Reading, node: Node) -> Any:
+    return reading.all(_meter, items_of(node))
+
+
+def _meter(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = {
+        "code": text,
+        "name": text,
+        "aggregation": partial(word, Aggregation),
+        "unit": text,
+        "decimals": integer,
+        "dimensions": _names,
+        "counts": text,
+    }
+    return reading.record(lambda code, **terms: MeterEntry(code, MeterTerms(**terms)), node, fields, "code", "name")
+
+
+def _names(reading: Reading, node: Node) -> Any:
+    return reading.all(text, items_of(node))
+
+
 def _plans(reading: Reading, node: Node) -> Any:
     return reading.all(_plan, items_of(node))
 
@@ -130,7 +152,7 @@ def _plan(reading: Reading, node: Node) -> Any:
         "product": text,
         "name": text,
         "trial_days": integer,
-        "entitlements": _entitlements,
+        "entitlements": entitlements,
         "prices": _prices,
         "notices": _notices,
     }
@@ -166,120 +188,10 @@ def _priced(*, amount: int, currency: str, **rest: Any) -> Price:
     return Price(money=Money(amount, currency), **rest)
 
 
-def _entitlements(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {
-        "seats": _seats,
-        "overage": _overage,
-        "lease": duration,
-        "heartbeat": duration,
-        "offline_grace": duration,
-        "payment_grace": each_duration,
-        "license_term": _license_term,
-        "machines": integer,
-        "features": _features,
-        "limits": _limits,
-        "rate_limits": _rate_limits,
-        **_SEAT_POLICY,
-    }
-    return reading.record(_entitled, node, fields, "seats")
-
-
-def _entitled(**given: Any) -> Entitlements:
-    policy = {name: given.pop(name) for name in _SEAT_POLICY if name in given}
-    return Entitlements(**given, seat_policy=SeatPolicy(**policy))
-
-
-def _features(reading: Reading, node: Node) -> Any:
-    return reading.all(_feature, entries_of(node).values())
-
-
-def _feature(reading: Reading, node: Node) -> Feature:
-    if not isinstance(node.value, bool | int):
-        raise Wrong(f"{shown(node)} is neither true, false nor a whole number")
-    return Feature.of(node.name, node.value)
-
-
-def _limits(reading: Reading, node: Node) -> Any:
-    return reading.all(_limit, entries_of(node).values())
-
-
-def _limit(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {
-        "amount": _limit_amount,
-        "per": partial(word, LimitPeriod),
-        "warn_at": share,
-        "hard": boolean,
-    }
-    return reading.record(partial(Limit, node.name), node, fields, "amount", "per")
-
-
-def _rate_limits(reading: Reading, node: Node) -> Any:
-    return reading.all(_rate_limit, entries_of(node).values())
-
-
-def _rate_limit(reading: Reading, node: Node) -> RateLimit:
-    calls, slash, per = node.value.partition("/") if isinstance(node.value, str) else ("", "", "")
-    if not (slash and calls.isascii() and calls.isdigit() and len(calls) < 10 and per in list(RatePeriod)):
-        raise Wrong(f'{shown(node)} is not a rate such as "10/second" (or minute, hour, day)')
-    return RateLimit(node.name, int(calls), RatePeriod(per))
-
-
-def _groups(reading: Reading, node: Node) -> Any:
-    return reading.all(_group, entries_of(node).values())
-
-
-def _group(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {"reserved": integer, "limit": integer, "priority": integer}
-    return reading.record(partial(SeatGroup, node.name), node, fields)
-
-
-def _queue(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {"length": integer, "patience": duration, "collect": duration}
-    return reading.record(QueueRules, node, fields)
-
-
-def _borrow(reading: Reading, node: Node) -> Any:
-    fields: dict[str, Convert] = {"longest": duration, "keep": integer}
-    return reading.record(BorrowRules, node, fields, "longest")
-
-
-_SEAT_POLICY: dict[str, Convert] = {
-    "resume": duration,
-    "leasing": partial(word, Leasing),
-    "seats_per_user": integer,
-    "groups": _groups,
-    "queue": _queue,
-    "borrow": _borrow,
-    "swap": boolean,
-}
-
-
 def _version(reading: Reading, node: Node) -> int:
     if node.value is True or node.value != FORMAT:
         raise Wrong(f"{shown(node)} is not a version of this format; write {FORMAT}")
     return FORMAT
-
-
-def _seats(reading: Reading, node: Node) -> Any:
-    return "quantity" if node.value == "quantity" else number(node, 'a whole number or the word "quantity"')
-
-
-def _limit_amount(reading: Reading, node: Node) -> Any:
-    return UNLIMITED if node.value == UNLIMITED else number(node, 'a whole number or the word "unlimited"')
-
-
-def _overage(reading: Reading, node: Node) -> Overage:
-    if node.value == UNLIMITED:
-        return Overage.UNLIMITED
-    shares = [each for each in Overage if each is not Overage.UNLIMITED]
-    for each in shares:
-        if not isinstance(node.value, bool | str) and node.value == Decimal(each):
-            return each
-    raise Wrong(f'{shown(node)} is none of {", ".join(shares)} and "unlimited"')
-
-
-def _license_term(reading: Reading, node: Node) -> Any:
-    return "period" if node.value == "period" else parsed(CalendarTerm.parse, node, 'or the word "period"')
 
 
 def _currency(reading: Reading, node: Node) -> str:

@@ -7,8 +7,6 @@ arrives queues up and goes with the next. An append is answered only after its o
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections import defaultdict, deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,7 +16,8 @@ from uuid import UUID
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
-from adapters.database import AWAY, Row, address, hold_briefly, is_lost
+from adapters.commit_line import PATIENCE, CommitLine
+from adapters.database import AWAY, Row
 from adapters.event_codec import EventCodec
 from adapters.event_recorder import APPEND, MAX_BATCH, append_params
 from adapters.seat_claims import refused_claim
@@ -27,8 +26,6 @@ from adapters.seat_periods import period_over
 from domain.aggregate import Event
 from domain.errors import Unavailable
 
-PATIENCE = 8.0
-"""Seconds for a batch to be stored. One that waits for a standby that is away would wait until that is back."""
 _MAX_WAITING = 20_000
 _APPEND_IN_PERIODS = f"{APPEND} from require_seat_periods(%b::bigint[])"
 
@@ -56,12 +53,10 @@ class GroupCommit:
     """One connection, one batch under way at a time; for use from one event loop."""
 
     def __init__(self, url: str, codec: EventCodec, *, patience: float = PATIENCE) -> None:
-        self._url = address(url)
+        self._line = CommitLine(url, patience=patience)
         self._codec = codec
-        self._patience = patience
         self._waiting: deque[_Append] = deque()
         self._writer: asyncio.Task[None] | None = None
-        self._connection: psycopg.AsyncConnection[Any] | None = None
 
     async def append(
         self,
@@ -108,7 +103,7 @@ class GroupCommit:
         except (psycopg.IntegrityError, psycopg.errors.DeadlockDetected) as error:
             await self._write_one_by_one(batch, error)
         except (*AWAY, OSError) as error:
-            await self._disconnect()
+            await self._line.close()
             for append in batch:
                 append.fail(_unavailable(error))
         except Exception as error:
@@ -128,12 +123,8 @@ class GroupCommit:
             await self._write([append])
 
     async def _store(self, batch: list[_Append]) -> list[int]:
-        connection = await self._connected()
-        watch = asyncio.get_running_loop().call_later(self._patience, _hang_up, connection)
-        try:
+        async with self._line.held() as connection:
             return await self._store_on(connection, batch)
-        finally:
-            watch.cancel()
 
     async def _store_on(self, connection: psycopg.AsyncConnection[Any], batch: list[_Append]) -> list[int]:
         params = append_params(
@@ -157,31 +148,11 @@ class GroupCommit:
         answer = await cursor.fetchone()
         return list(answer[0]) if answer else []
 
-    async def _connected(self) -> psycopg.AsyncConnection[Any]:
-        if self._connection is not None and is_lost(self._connection):
-            await self._disconnect()
-        if self._connection is None:
-            self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
-            await self._connection.execute(hold_briefly(self._connection.info.server_version))
-        return self._connection
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
-
     async def close(self) -> None:
         """Lets what is waiting finish, then disconnects."""
         if self._writer is not None:
             await self._writer
-        await self._disconnect()
-
-
-def _hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Not a cancellation: PostgreSQL ends a cancelled wait for the standby as if it were over. The event would be seen,
-    answered for, and lost with this server."""
-    with socket.socket(fileno=os.dup(connection.fileno())) as wire:
-        wire.shutdown(socket.SHUT_RDWR)
+        await self._line.close()
 
 
 def _by_statement(batch: list[_Append]) -> dict[str, list[Any]]:

@@ -38,6 +38,7 @@ from adapters.session_callers import SessionCallers
 from adapters.settings import Settings
 from adapters.signing import SigningKeys
 from adapters.stored_answers import StoredAnswers
+from adapters.subject_digests import SubjectNames
 from adapters.task_queue import TaskQueue, broker_for
 from adapters.tokens import Tokens
 from adapters.walled import Walled
@@ -142,6 +143,10 @@ class Infrastructure:
         return SeatRuleNames(self.database)
 
     @cached_property
+    def subject_names(self) -> SubjectNames:
+        return SubjectNames(self.database)
+
+    @cached_property
     def redis_line(self) -> RedisLine:
         return line_to(required(self.settings.redis_url))
 
@@ -193,7 +198,7 @@ class Infrastructure:
 
     async def aclose(self) -> None:
         """Closes what belongs to the event loop."""
-        for name in ("seat_denials", "group_commit", "redis_line", "postgres_line"):
+        for name in ("seat_denials", "group_commit", "usage_log", "redis_line", "postgres_line"):
             if name in vars(self):
                 await vars(self)[name].close()
 

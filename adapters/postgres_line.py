@@ -75,7 +75,11 @@ class PostgresLine:
 
     async def _connected(self) -> Connection:
         connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
-        await connection.execute("set timezone = 'UTC'; set synchronous_commit = off")
+        try:
+            await connection.execute("set timezone = 'UTC'; set synchronous_commit = off")
+        except BaseException:  # nobody else knows of it yet
+            await connection.close()
+            raise
         return connection
 
 

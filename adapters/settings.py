@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from adapters.environment import PREFIX, Environment, SettingsInvalid, read_dotenv, without_password
+from adapters.kept_secret import kept_secret
 from adapters.redis_address import SCHEMES, ClusterUrl, is_cluster
 
 __all__ = ["SETTINGS", "Mode", "Setting", "Settings", "SettingsInvalid"]
@@ -45,6 +44,12 @@ SETTINGS = (
     Setting("PORT", "port the API listens on", "8000", "8080"),
     Setting(
         "PUBLIC_URL", "how the world reaches the API; used in links", "http://HOST:PORT", "https://usher.example.com"
+    ),
+    Setting(
+        "UPGRADE_URL",
+        "where a customer who reached a limit gets more",
+        "the price list of the API",
+        "https://example.com/pricing",
     ),
     Setting("API_WORKERS", "API processes", "1", "4"),
     Setting("ADMIN_KEY", "the vendor's first key, 16 characters or more", "made when embedded", "usk_…"),
@@ -89,6 +94,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = "http://127.0.0.1:8000"
+    upgrade_url: str | None = None
     api_workers: int = 1
     stripe_secret_key: str | None = None
     stripe_webhook_secrets: tuple[str, ...] = ()
@@ -151,8 +157,8 @@ class Settings:
     def _with_made_secrets(self) -> Self:
         return replace(
             self,
-            secret_key=self.secret_key or _kept(self.data_dir / "secret_key", secrets.token_hex(32)),
-            admin_key=self.admin_key or _kept(self.data_dir / "admin_key", f"usk_{secrets.token_urlsafe(32)}"),
+            secret_key=self.secret_key or kept_secret(self.data_dir / "secret_key", secrets.token_hex(32)),
+            admin_key=self.admin_key or kept_secret(self.data_dir / "admin_key", f"usk_{secrets.token_urlsafe(32)}"),
         )
 
 
@@ -173,6 +179,7 @@ def _settings_of(given: Environment) -> Settings:
         host=host,
         port=port,
         public_url=(given.url("PUBLIC_URL", "http", "https") or _local_url(host, port)).rstrip("/"),
+        upgrade_url=given.url("UPGRADE_URL", "http", "https"),
         api_workers=given.number("API_WORKERS", 1, 256),
         stripe_secret_key=_stripe_secret_key(given, mode),
         stripe_webhook_secrets=_stripe_webhook_secrets(given),
@@ -271,27 +278,3 @@ def _shown(name: str, value: object) -> str:
     if name in SECRETS:
         return "set, hidden"
     return without_password(str(value)) if name in URLS else str(value)
-
-
-def _kept(path: Path, made: str) -> str:
-    """The secret in `path` (mode 0600), made now if there is none. Processes that start together agree on one."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            _write_once(path, made)
-        kept = path.read_text().strip()
-    except OSError as error:
-        raise SettingsInvalid([f"{PREFIX}DATA_DIR must be a folder you may write to: {error}"]) from error
-    if not kept:
-        raise SettingsInvalid([f"{path} is empty: restore it from a backup, keys are derived from it"])
-    return kept
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Whole or not at all, and never over another's: keys derived from a secret that is lost are worthless."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(file.name, path)

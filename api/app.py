@@ -18,6 +18,7 @@ from api import (
     api_keys,
     audit,
     catalog,
+    entitlements,
     errors,
     health,
     hot,
@@ -38,6 +39,7 @@ from api import (
     pages,
     payments,
     provider_events,
+    quota_admin,
     sandbox,
     sandbox_pages,
     seat_moves,
@@ -45,6 +47,9 @@ from api import (
     seat_rules,
     seats,
     subscriptions,
+    usage,
+    usage_charts,
+    usage_reports,
     users,
     validation,
     webhook_deliveries,
@@ -77,6 +82,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     invoices.router,
     payments.router,
     catalog.router,
+    usage_charts.router,
+    usage_reports.router,
+    entitlements.router,
+    quota_admin.router,
     provider_events.router,
     webhook_endpoints.router,
     webhook_deliveries.router,
@@ -86,7 +95,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit.router,
     sandbox.router,
 )
-HOT: tuple[BaseRoute, ...] = (*seats.routes(BASE), *validation.routes(BASE), *webhooks.routes(BASE))
+HOT: tuple[BaseRoute, ...] = (
+    *seats.routes(BASE),
+    *validation.routes(BASE),
+    *usage.routes(BASE),
+    *webhooks.routes(BASE),
+)
 """Matched before all others."""
 AT_ROOT: tuple[APIRouter, ...] = (
     *(health.router, keys.at_root, mail_pages.router),

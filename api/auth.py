@@ -17,6 +17,7 @@ from domain.role import Authority, Role
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
+    from adapters.key_index import KnownKey
 
 _documented = HTTPBearer(
     auto_error=False, scheme_name="credential", description="A user's access token or an API key (`usk_…`)."
@@ -36,6 +37,7 @@ class Caller:
     scopes: frozenset[Scope]
     user_id: UUID | None = None
     role: Role | None = None
+    key_id: UUID | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -162,7 +164,8 @@ async def _read(request: Request) -> Caller:
         raise NotAuthenticated()
     if credential.startswith("eyJ"):
         return await _person(services, credential)
-    return await run_in_threadpool(_program, services, credential)
+    known = services.api_keys.remembered(credential)
+    return _program(known) if known else await run_in_threadpool(_look_up, services, credential)
 
 
 async def _person(services: Services, token: str) -> Caller:
@@ -181,11 +184,15 @@ async def _person(services: Services, token: str) -> Caller:
     return Caller(actor, who.organization_id, role.scopes, who.user_id, role)
 
 
-def _program(services: Services, secret: str) -> Caller:
+def _look_up(services: Services, secret: str) -> Caller:
     key = services.api_keys.identify(secret)
     if key is None:
         raise NotAuthenticated("This API key is not known, or was rotated or revoked.")
-    return Caller(f"key:{key.key_id}", key.organization_id, key.scopes)
+    return _program(key)
+
+
+def _program(key: KnownKey) -> Caller:
+    return Caller(f"key:{key.key_id}", key.organization_id, key.scopes, key_id=key.key_id)
 
 
 def _organization_in(request: Request) -> UUID | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from eventsourcing.persistence import IntegrityError
@@ -15,10 +16,12 @@ from starlette.exceptions import HTTPException
 from domain import errors
 from domain.errors import UsherError
 from domain.rate import Allowance
+from domain.usage_errors import QuotaExceeded
 
 STATUS: dict[type[UsherError], int] = {
     errors.SignatureInvalid: 400,
     errors.NotAuthenticated: 401,
+    QuotaExceeded: 402,
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
@@ -76,6 +79,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     for status, description in {
         400: "The signature does not hold",
         401: "No credential, or one that does not hold",
+        402: "More than the plan allows",
         403: "A good credential without the right",
         404: "There is no such thing for this caller",
         405: "This address does not take this method",
@@ -107,8 +111,13 @@ def answer(error: UsherError, *, request_id: str, docs: str) -> Response:
         headers["WWW-Authenticate"] = next(SCHEMES[base] for base in type(error).__mro__ if base in SCHEMES)
     if error.allowance is not None:
         headers |= rate_headers(error.allowance)
-    content = json.dumps({"error": body}, default=str, ensure_ascii=True).encode()
+    content = json.dumps({"error": body}, default=_text, ensure_ascii=True).encode()
     return Response(content, status, headers, media_type="application/json")
+
+
+def _text(value: object) -> str:
+    """What JSON has no type for; times as everywhere in answers."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
 def rate_headers(allowance: Allowance) -> dict[str, str]:

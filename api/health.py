@@ -14,18 +14,18 @@ from api.auth import ANYBODY
 from domain.errors import Unavailable
 from projections.all import READ_MODELS
 from projections.dispatcher import Dispatcher
-from projections.log import head
+from projections.log import log_of
 from projections.positions import places
+from projections.quota_tellers import QUOTA_TELLERS
 from projections.seat_limits import SeatLimits
 from projections.webhook_feeds import WebhookFeeds
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
 
-FOLLOWERS = (*(read_model.name for read_model in READ_MODELS), SeatLimits.name, Dispatcher.name, WebhookFeeds.name)
+FOLLOWERS = {each.name: log_of(each) for each in (*READ_MODELS, SeatLimits, Dispatcher, WebhookFeeds, *QUOTA_TELLERS)}
+"""By name, the log that each follows."""
 PROCESSES = ("worker", "projector", "dispatcher", "scheduler")
-FARTHEST_BEHIND = 5_000
-"""Events a follower may be behind before what people see is too old."""
 LONGEST = 1.0
 """Seconds for each check."""
 OK = "ok"
@@ -112,16 +112,17 @@ class Examination:
 
     def _followers(self) -> str:
         with self._services.database.connection() as connection:
-            known, last = places(connection, FOLLOWERS), head(connection)
+            known = places(connection, list(FOLLOWERS))
+            heads = {log: log.head(connection) for log in set(FOLLOWERS.values())}
         wrong = []
-        for name in FOLLOWERS:
-            place = known.get(name)
+        for name, log in FOLLOWERS.items():
+            place, last = known.get(name), heads[log]
             if place is None:
                 wrong.append(f"{name} has not begun")
             elif place.error is not None:
                 wrong.append(f"{name} has stopped at position {place.position}")
-            elif last - place.position > FARTHEST_BEHIND:
-                wrong.append(f"{name} is {last - place.position} events behind")
+            elif last - place.position > log.far:
+                wrong.append(f"{name} is {last - place.position} positions behind")
         return "; ".join(wrong) or OK
 
     def _workers(self) -> str:

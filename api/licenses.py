@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import Caller, require, services_of
 from api.bodies import Code, Moment
@@ -39,6 +39,10 @@ class LicenseMachines(BaseModel):
 
 
 class LimitAnswer(BaseModel):
+    """`each`, `anchor` and `on_upgrade` where the plan says something else than usual (docs/catalogs)."""
+
+    model_config = ConfigDict(extra="allow")
+
     amount: int | Literal["unlimited"]
     per: str
     warn_at: float | None
@@ -55,7 +59,7 @@ class LicenseAnswer(BaseModel):
     status: Status = Field(description="`active` and `grace` work, the others do not.")
     seats: LicenseSeats
     features: dict[str, bool | int]
-    limits: dict[str, LimitAnswer]
+    limits: dict[str, LimitAnswer | list[LimitAnswer]]
     issued_at: Moment
     expires_at: Moment | None
     grace_ends_at: Moment | None

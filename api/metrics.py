@@ -20,8 +20,9 @@ from api.health import FOLLOWERS, PROCESSES
 from api.middleware import access_log
 from domain.errors import Unavailable
 from domain.seat_denial import Denial
-from projections.log import head
+from projections.log import EVENTS
 from projections.positions import places
+from projections.usage_log import USAGE
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -134,14 +135,16 @@ class EngineState:
 
     def _followers(self) -> Iterator[GaugeMetricFamily]:
         with self._services.database.connection() as connection:
-            known, last = places(connection, FOLLOWERS), head(connection)
-        yield GaugeMetricFamily("usher_log_position", "Position of the last event.", value=last)
+            known = places(connection, list(FOLLOWERS))
+            heads = {log: log.head(connection) for log in set(FOLLOWERS.values())}
+        yield GaugeMetricFamily("usher_log_position", "Position of the last event.", value=heads[EVENTS])
+        yield GaugeMetricFamily("usher_usage_position", "Position of the last usage record.", value=heads[USAGE])
         position = GaugeMetricFamily("usher_follower_position", "Where a follower stands.", labels=["follower"])
-        lag = GaugeMetricFamily("usher_follower_lag_events", "Events a follower is behind.", labels=["follower"])
+        lag = GaugeMetricFamily("usher_follower_lag_events", "How much a follower is behind.", labels=["follower"])
         stopped = GaugeMetricFamily("usher_follower_stopped", "1: it could not handle an event.", labels=["follower"])
         for name, place in known.items():
             position.add_metric([name], place.position)
-            lag.add_metric([name], max(last - place.position, 0))
+            lag.add_metric([name], max(heads[FOLLOWERS[name]] - place.position, 0))
             stopped.add_metric([name], float(place.error is not None))
         yield from (position, lag, stopped)
 

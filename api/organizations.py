@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from api.auth import PERSON, Caller, caller_of, let_in, require, services_of
-from api.bodies import Body, Line, Moment, Search
+from api.bodies import Body, Code, Line, Moment, Search
 from api.idempotency import RepeatableRoute
 from api.limits import Limit, admit
 from api.paging import Listing, Page, page_of
@@ -36,6 +36,7 @@ class OrganizationBody(Body):
 
     name: Line | None = None
     contact_user_id: UUID | None = Field(None, description="The member to whom mails about licences and payments go.")
+    time_zone: Code | None = Field(None, description="Whose days and months limits follow, by its IANA name.")
 
 
 class OrganizationItem(BaseModel):
@@ -47,6 +48,7 @@ class OrganizationItem(BaseModel):
 
 
 class OrganizationAnswer(OrganizationItem):
+    time_zone: str
     merged_into: UUID | None = Field(description="Where everything went when it turned out to be the same customer.")
 
 
@@ -98,9 +100,14 @@ def change_organization(
     caller: Caller = require(Scope.ORGANIZATION_WRITE),
     services: Services = Depends(services_of),
 ) -> OrganizationAnswer:
-    """Another name, or another member who is written to."""
+    """Another name, another member who is written to, or another time zone: the periods of limits that follow the
+    calendar, those under way too, are of that zone from now on."""
     caller.must_see(organization_id, "organization", organization_id)
-    services.organizations.change(organization_id, name=body.name, contact=body.contact_user_id)
+    services.organizations.change(
+        organization_id, name=body.name, contact=body.contact_user_id, time_zone=body.time_zone
+    )
+    if body.time_zone is not None:
+        services.quota_work.forget(organization_id)
     return _shown(services, organization_id)
 
 
@@ -131,6 +138,7 @@ def _shown(services: Services, organization_id: UUID) -> OrganizationAnswer:
         contact_name=contact.name if contact else None,
         email=contact.email if contact else None,
         created_at=organization.created_on,
+        time_zone=organization.time_zone,
         merged_into=organization.merged_into,
     )
 

@@ -61,12 +61,14 @@ class ApiKeys:
             self._store.put(key, rows=[row])
         except IntegrityError as conflict:
             raise ConcurrentChange(retry_after=1) from conflict
+        self._index.forget()
         return NewSecret(self.find(key_id), secret)
 
     def revoke(self, key_id: UUID) -> None:
         """The secret is refused from now on; doing it again changes nothing."""
         now = self._clock.now()
         self._store.change(ApiKey, key_id, lambda key: key.revoke(now=now), rows=[self._index.revoke(key_id, now)])
+        self._index.forget()
 
     def find(self, key_id: UUID) -> KnownKey:
         """`NotFound` when there is none."""
@@ -74,6 +76,12 @@ class ApiKeys:
         if found is None:
             raise NotFound.of("API key", key_id)
         return found
+
+    def remembered(self, secret: str) -> KnownKey | None:
+        """The key that a caller presents, if it was looked up half a second ago or less and this use is not to be
+        noted; without asking Postgres."""
+        key = self._index.remembered(digest_of(secret))
+        return key if key and self._index.is_noted(key, self._clock.now()) else None
 
     def identify(self, secret: str) -> KnownKey | None:
         """The live key that a caller presents; notes that it was used."""

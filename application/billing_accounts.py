@@ -104,6 +104,7 @@ class BillingAccounts:
         if former is not None and not former.members:
             former.merge(into=owner, now=now)
             work.rows.append(self._organizations.take_off_file(former.id))
+            work.rows.append(self._organizations.hand_usage_over(former.id, owner))
         self._move(work, account, now)
 
     def _move(self, work: Work, account: BillingAccount, now: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from eventsourcing.persistence import IntegrityError
 
@@ -12,9 +12,10 @@ from application.catalog_change import Change, Revision
 from application.catalog_document import catalog_document
 from application.store import Store
 from domain import ids
-from domain.catalog import CatalogFile, PlanEntry, ProductEntry, refusal
+from domain.catalog import CatalogFile, MeterEntry, PlanEntry, ProductEntry, refusal
 from domain.documents import Document
 from domain.errors import ConcurrentChange, NotFound
+from domain.meter import Meter, MeterTerms, implied
 from domain.plan import Plan, PricedPlan
 from domain.price_book import PriceBook
 from domain.product import Product
@@ -39,6 +40,14 @@ class Applied:
         """JSON-ready: `{"dry_run", "changes": [{"kind", "code", "version", "details", "sentence"}], "versions"}`."""
         changes = [change.document for change in self.changes]
         return {"dry_run": self.dry_run, "changes": changes, "versions": self.versions}
+
+
+class DefaultPlans(NamedTuple):
+    """What a product grants without a purchase: to organizations, and to subjects that are nobody's."""
+
+    product: str
+    free: Plan | None
+    anonymous: Plan | None
 
 
 class Catalog:
@@ -76,12 +85,40 @@ class Catalog:
         """Everything on sale, as one catalogue file would say it."""
         book = self._book()
         products = tuple(
-            ProductEntry(product.code, product.name, product.license_key_prefix)
+            ProductEntry(
+                product.code, product.name, product.license_key_prefix, product.free_plan, product.anonymous_plan
+            )
             for product in (self.product(code) for code in book.products)
         )
         plans = tuple(PlanEntry(plan.code, plan.product, plan.current) for plan in self._plans(book))
+        meters = tuple(MeterEntry(meter.code, meter.terms) for meter in map(self._meter, book.meters))
         vendor = self._store.find(Vendor, ids.vendor_id())
-        return catalog_document(CatalogFile(products, plans, vendor.identity if vendor else None))
+        return catalog_document(CatalogFile(products, plans, meters, vendor.identity if vendor else None))
+
+    def version(self) -> int:
+        """Rises with every catalogue that changes something."""
+        return self._book().version
+
+    def meters(self) -> dict[str, MeterTerms]:
+        """Every meter by its code: those that are defined, and those that some version of a plan only limits."""
+        book = self._book()
+        limited = {
+            limit.meter
+            for plan in map(self.plan, book.plans)
+            for terms in plan.versions
+            for limit in terms.entitlements.limits
+        }
+        defined = {meter.code: meter.terms for meter in map(self._meter, book.meters)}
+        return {code: implied(code) for code in limited} | defined
+
+    def default_plans(self) -> list[DefaultPlans]:
+        """Of each product."""
+
+        def named(code: str | None) -> Plan | None:
+            return self.plan(code) if code else None
+
+        products = map(self.product, self._book().products)
+        return [DefaultPlans(each.code, named(each.free_plan), named(each.anonymous_plan)) for each in products]
 
     def plans(self) -> list[Plan]:
         """The plans on sale by their lowest price, negotiated ones last."""
@@ -115,6 +152,9 @@ class Catalog:
         if found is None or not found.on_sale:
             raise NotFound.of("price on sale", reference)
         return found
+
+    def _meter(self, code: str) -> Meter:
+        return self._store.fetch(Meter, ids.meter_id(code))
 
     def _book(self) -> PriceBook:
         return self._store.find(PriceBook, ids.price_book_id()) or PriceBook.open(now=self._clock.now())

@@ -12,11 +12,12 @@ from application.catalog_document import plan_document, vendor_document
 from application.store import Store
 from domain import ids
 from domain.aggregate import Aggregate
-from domain.catalog import CatalogFile, PlanEntry, ProductEntry, refusal
-from domain.documents import Document
+from domain.catalog import CatalogFile, MeterEntry, PlanEntry, ProductEntry, refusal
+from domain.documents import Document, meter_document
+from domain.meter import Meter, MeterTerms, implied
 from domain.plan import Plan, PlanTerms
 from domain.price_book import PriceBook, PriceReference, PublishedVersion
-from domain.problems import Problem
+from domain.problems import Problem, under
 from domain.product import Product
 from domain.vendor import Vendor
 
@@ -31,6 +32,8 @@ class ChangeKind(StrEnum):
     VERSION_PUBLISHED = "version_published"
     PLAN_RETURNED = "plan_returned"
     PLAN_WITHDRAWN = "plan_withdrawn"
+    METER_DEFINED = "meter_defined"
+    METER_REVISED = "meter_revised"
     VENDOR_INTRODUCED = "vendor_introduced"
     VENDOR_CHANGED = "vendor_changed"
 
@@ -42,6 +45,8 @@ _SENTENCES = {
     ChangeKind.VERSION_PUBLISHED: "plan {code} gets version {version}; running subscriptions keep theirs",
     ChangeKind.PLAN_RETURNED: "plan {code} is sold again",
     ChangeKind.PLAN_WITHDRAWN: "plan {code} is sold no more; running subscriptions keep it",
+    ChangeKind.METER_DEFINED: "meter {code} is new",
+    ChangeKind.METER_REVISED: "meter {code} changes",
     ChangeKind.VENDOR_INTRODUCED: "papers name the vendor: {code}",
     ChangeKind.VENDOR_CHANGED: "papers issued from now on say this of the vendor: {code}",
 }
@@ -79,7 +84,9 @@ class Revision:
         """`CatalogInvalid` when a plan or price of the file belongs to another product or plan."""
         revision = cls(store, file, now)
         revision._refuse_strangers()
+        revision._refuse_unfit()
         revision._changes = [
+            *(change for entry in file.meters if (change := revision._meter(entry))),
             *(change for entry in file.products if (change := revision._product(entry))),
             *(change for entry in file.plans if (change := revision._plan(entry))),
             *revision._withdrawals(),
@@ -120,22 +127,54 @@ class Revision:
         if problems:
             raise refusal(problems, self._file.lines)
 
+    def _refuse_unfit(self) -> None:
+        """Meters that change what records rely on, and limits that their meters cannot have."""
+        problems, terms = [], dict[str, MeterTerms]()
+        for index, entry in enumerate(self._file.meters):
+            terms[entry.code] = entry.terms
+            known = self._store.find(Meter, ids.meter_id(entry.code))
+            if known is not None and (what := entry.terms.differs_from(known.terms)) is not None:
+                problems.append(Problem(f"meters[{index}].{what}", "can never change: define another meter"))
+        for path, limit in self._file.limits():
+            if limit.meter not in terms:
+                known = self._store.find(Meter, ids.meter_id(limit.meter))
+                terms[limit.meter] = known.terms if known else implied(limit.meter)
+            problems += under(path, terms[limit.meter].limit_problems(limit))
+        if problems:
+            raise refusal(problems, self._file.lines)
+
     def _product(self, entry: ProductEntry) -> Change | None:
         product = self._store.find(Product, ids.product_id(entry.code))
+        defaults = {"free_plan": entry.free_plan, "anonymous_plan": entry.anonymous_plan}
         if product is None:
             facts = {"code": entry.code, "name": entry.name, "license_key_prefix": entry.license_key_prefix}
             product = Product.register(**facts, now=self._now)
             product.choose_mails(entry.mails_off, now=self._now)
+            product.set_default_plans(**defaults, now=self._now)
             self._changed.append(product)
             return Change(ChangeKind.PRODUCT_REGISTERED, entry.code)
         before = _facts(product)
         product.rename(entry.name, now=self._now)
         product.change_prefix(entry.license_key_prefix, now=self._now)
         product.choose_mails(entry.mails_off, now=self._now)
+        product.set_default_plans(**defaults, now=self._now)
         if not product.pending_events:
             return None
         self._changed.append(product)
         return Change(ChangeKind.PRODUCT_CHANGED, entry.code, None, _differences(before, _facts(product)))
+
+    def _meter(self, entry: MeterEntry) -> Change | None:
+        meter = self._store.find(Meter, ids.meter_id(entry.code))
+        if meter is None:
+            self._changed.append(Meter.define(entry.code, entry.terms, now=self._now))
+            return Change(ChangeKind.METER_DEFINED, entry.code)
+        before = meter.terms
+        meter.revise(entry.terms, now=self._now)
+        if not meter.pending_events:
+            return None
+        self._changed.append(meter)
+        details = _differences(meter_document(before), meter_document(meter.terms))
+        return Change(ChangeKind.METER_REVISED, entry.code, None, details)
 
     def _plan(self, entry: PlanEntry) -> Change | None:
         plan = self._store.find(Plan, ids.plan_id(entry.code))
@@ -195,6 +234,7 @@ class Revision:
             returned=self._codes(ChangeKind.PLAN_RETURNED),
             withdrawn=self._codes(ChangeKind.PLAN_WITHDRAWN),
             references=[PriceReference(reference, plan) for _, reference, plan in self._file.references()],
+            meters=self._codes(ChangeKind.METER_DEFINED, ChangeKind.METER_REVISED),
             now=self._now,
         )
 
@@ -203,11 +243,8 @@ class Revision:
 
 
 def _facts(product: Product) -> Document:
-    return {
-        "name": product.name,
-        "license_key_prefix": product.license_key_prefix,
-        "mails": dict.fromkeys(product.mails_off, False),
-    }
+    names = ("name", "license_key_prefix", "free_plan", "anonymous_plan")
+    return {**{name: getattr(product, name) for name in names}, "mails": dict.fromkeys(product.mails_off, False)}
 
 
 def _comparable(plan: Plan, terms: PlanTerms) -> Document:

@@ -8,18 +8,20 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from domain.catalog import CatalogFile, ProductEntry
-from domain.documents import Document, entitlements_document, notices_document, price_document
+from domain.documents import Document, entitlements_document, meter_document, notices_document, price_document
 from domain.plan import PlanTerms
 from domain.vendor import Identity
 
 
 def catalog_document(file: CatalogFile) -> Document:
     """What `adapters.catalog_file.read` reads back to an equal `CatalogFile`."""
+    meters = [{"code": meter.code, **meter_document(meter.terms)} for meter in file.meters]
     vendor = {"vendor": vendor_document(file.vendor)} if file.vendor else {}
     return {
         "version": 1,
         **vendor,
         "products": [product_document(product) for product in file.products],
+        **({"meters": meters} if meters else {}),
         "plans": [plan_document(plan.code, plan.product, plan.terms) for plan in file.plans],
     }
 
@@ -34,6 +36,8 @@ def product_document(product: ProductEntry) -> Document:
         "name": product.name,
         "license_key_prefix": product.license_key_prefix,
         "mails": dict.fromkeys(product.mails_off, False),
+        "free_plan": product.free_plan,
+        "anonymous_plan": product.anonymous_plan,
     }
 
 

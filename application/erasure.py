@@ -58,6 +58,7 @@ class Erasure:
         """
         joined = [each.organization_id for each in self._memberships.of_user(user_id)]
         self._works.run(lambda work, now: self._erase(work, user_id, joined, now))
+        self._keys.forget()
         for organization_id in joined:
             self._memberships.changed(organization_id, user_id)
         if self._memberships.of_user(user_id):

@@ -1,4 +1,5 @@
-"""Tighten first, loosen last: what a licence loses reaches the seat pool before its event is stored."""
+"""Tighten first, loosen last: what a licence loses reaches the seat pool before its event is stored. The quota pool
+hears of it after: what was counted stands, only the limits are other ones."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from domain.license import License
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
+    from application.quota_work import QuotaWork
     from application.seat_work import SeatWork
 
 log = structlog.get_logger()
@@ -30,8 +32,9 @@ _TIGHTENING = (
 class LicenseGuard:
     """A pool that is away cannot be tightened and cannot grant either; what it missed it reads from the log."""
 
-    def __init__(self, seats: SeatWork, clock: Clock) -> None:
+    def __init__(self, seats: SeatWork, quotas: QuotaWork, clock: Clock) -> None:
         self._seats = seats
+        self._quotas = quotas
         self._clock = clock
 
     def tighten(self, licenses: Sequence[License]) -> None:
@@ -41,9 +44,11 @@ class LicenseGuard:
                 self._try(license, partial(self._hold, license))
 
     def refresh(self, licenses: Sequence[License]) -> None:
-        """After the save: the pool learns the licence as the log has it."""
+        """After the save: the pools learn the licence as the log has it."""
         for license in licenses:
             self._try(license, partial(self._seats.publish, license.id))
+        if licenses:
+            self._quotas.forget(*{license.organization_id for license in licenses})
 
     def _hold(self, license: License) -> None:
         status = license.status(self._clock.now())

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from adapters.database import Row
     from adapters.memberships import Membership, Memberships
     from adapters.personal_data import Contact, PersonalData
+    from adapters.rights_log import RightsLog
     from application.store import Store
 
 MOST_OF_ONE = 100
@@ -28,17 +29,28 @@ class Organizations:
     """What billing changes is answered as rows, to be saved with everything else that an event causes."""
 
     def __init__(
-        self, store: Store, works: Works, people: PersonalData, memberships: Memberships, clock: Clock
+        self,
+        store: Store,
+        works: Works,
+        people: PersonalData,
+        memberships: Memberships,
+        rights: RightsLog,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._works = works
         self._people = people
+        self._rights = rights
         self._memberships = memberships
         self._clock = clock
 
     def fetch(self, organization_id: UUID) -> Organization:
         """`NotFound` when there is none."""
         return self._store.fetch(Organization, organization_id)
+
+    def hand_usage_over(self, organization_id: UUID, to: UUID) -> Row:
+        """What the organization used, and what still comes under its name, is another's."""
+        return self._rights.claim(organization_id, to)
 
     def contact(self, organization_id: UUID) -> Contact | None:
         """Whom to write to; None when unknown or erased."""
@@ -74,9 +86,16 @@ class Organizations:
         self._memberships.changed(id, user_id)
         return id
 
-    def change(self, organization_id: UUID, *, name: str | None = None, contact: UUID | None = None) -> Organization:
-        """Another name, another member as the one who is written to; None leaves it. `NotFound` for a contact that is
-        no member."""
+    def change(
+        self,
+        organization_id: UUID,
+        *,
+        name: str | None = None,
+        contact: UUID | None = None,
+        time_zone: str | None = None,
+    ) -> Organization:
+        """Another name, another member as the one who is written to, another time zone; None leaves it. `NotFound` for
+        a contact that is no member, `InvalidRequest` for a zone that is not."""
 
         def decide(work: Work, now: datetime) -> Organization:
             organization = work.fetch(Organization, organization_id)
@@ -88,6 +107,8 @@ class Organizations:
             if contact is not None:
                 organization.set_contact(contact, now=now)
                 work.rows.append(self._people.set_contact(organization_id, contact))
+            if time_zone is not None:
+                organization.set_time_zone(time_zone, now=now)
             return organization
 
         return self._works.run(decide)

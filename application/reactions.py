@@ -13,6 +13,7 @@ from domain.license import License
 from domain.mail_resend import MailResend
 from domain.organization import Organization
 from domain.provider_facts import InvoiceStatus
+from domain.quota import Quota
 from domain.subscription import Subscription
 from domain.user import User
 from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
@@ -97,6 +98,8 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     Invoice.Refunded: _always(mail("refund_issued")),
     CreditNote.Reported: _always(mail("credit_note_issued")),
     MailResend.Asked: _always(RESEND),
+    Quota.Warned: _always(mail("quota_warning")),
+    Quota.Reached: _always(mail("quota_reached")),
     WebhookEndpoint.Disabled: _disabled,
 }
 

@@ -15,9 +15,11 @@ from domain.api_key import ApiKey
 from domain.credit_note import CreditNote
 from domain.invoice import Invoice
 from domain.license import License
+from domain.meter import shown
 from domain.organization import Organization
 from domain.payment import Payment
 from domain.queue_ticket import QueueTicket
+from domain.quota import Quota
 from domain.seat import Seat
 from domain.seat_denial import SeatDenial
 from domain.subscription import Subscription
@@ -43,6 +45,7 @@ class WebhookDocuments:
             Invoice.TOPIC: lambda invoice, _: {"invoice": invoice_document(invoice)},
             CreditNote.TOPIC: lambda note, _: {"credit_note": credit_note_document(note)},
             Payment.TOPIC: lambda payment, _: {"payment": payment_document(payment)},
+            Quota.TOPIC: _quota,
             Organization.TOPIC: _organization,
             ApiKey.TOPIC: _api_key,
             WebhookEndpoint.TOPIC: _endpoint,
@@ -106,6 +109,26 @@ def _ticket(ticket: QueueTicket, _: Any) -> Document:
             "priority": ticket.priority,
             "end": ticket.end and ticket.end.value,
             "session_id": ticket.session_id,
+        }
+    }
+
+
+def _quota(quota: Quota, event: Any) -> Document:
+    is_measured = isinstance(event, Quota.Warned | Quota.Reached)
+    return {
+        "quota": {
+            "organization_id": quota.organization_id,
+            "product": quota.product,
+            "plan": quota.plan,
+            "meter": quota.meter,
+            "per": quota.per.value,
+            "each": quota.each.value,
+            "hard": quota.hard,
+            "period": {"start": quota.period_start, "end": quota.period_end},
+            "limit": event.limit if is_measured else None,
+            "used": shown(event.used) if is_measured else None,
+            "granted": quota.granted,
+            "forgiven": shown(quota.forgiven),
         }
     }
 

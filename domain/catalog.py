@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from domain.errors import CatalogInvalid
+from domain.limit import Limit
 from domain.mail_kinds import problems_of_choice
+from domain.meter import MeterTerms
 from domain.plan import PlanTerms
 from domain.problems import Problem, check_code, check_name, under
 from domain.product import check_prefix
@@ -15,6 +17,7 @@ from domain.vendor import Identity
 
 MOST_PRODUCTS = 20
 MOST_PLANS = 200
+MOST_METERS = 500
 _SHOWN_PROBLEMS = 100
 
 
@@ -23,6 +26,8 @@ class ProductEntry:
     code: str
     name: str
     license_key_prefix: str
+    free_plan: str | None = None
+    anonymous_plan: str | None = None
     mails_off: tuple[str, ...] = ()
 
     def problems(self) -> Iterator[Problem]:
@@ -44,14 +49,26 @@ class PlanEntry:
 
 
 @dataclass(frozen=True)
+class MeterEntry:
+    code: str
+    terms: MeterTerms
+
+    def problems(self) -> Iterator[Problem]:
+        yield from check_code("code", self.code)
+        yield from self.terms.problems()
+
+
+@dataclass(frozen=True)
 class CatalogFile:
-    """Products and all their plans; a plan of these products that is not here is to be withdrawn.
+    """Products and all their plans; a plan of these products that is not here is to be withdrawn. Meters are of the
+    whole engine: those that are not here stay as they are.
 
     `lines` says on which line of the file a path such as `plans[0].prices` stands.
     """
 
     products: tuple[ProductEntry, ...]
     plans: tuple[PlanEntry, ...]
+    meters: tuple[MeterEntry, ...] = ()
     vendor: Identity | None = None  # None: it stays as it is
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
@@ -62,6 +79,8 @@ class CatalogFile:
             found += under(f"products[{index}]", product.problems())
         for index, plan in enumerate(self.plans):
             found += under(f"plans[{index}]", plan.problems())
+        for index, meter in enumerate(self.meters):
+            found += under(f"meters[{index}]", meter.problems())
         if self.vendor is not None:
             found += under("vendor", self.vendor.problems())
         return [*found, *self._contradictions()]
@@ -70,14 +89,30 @@ class CatalogFile:
         yield from _count("products", len(self.products), MOST_PRODUCTS)
         yield from _count("plans", len(self.plans), MOST_PLANS)
         yield from _repeated("products", [entry.code for entry in self.products])
+        yield from _count("meters", len(self.meters), MOST_METERS)
         yield from _repeated("plans", [entry.code for entry in self.plans])
+        yield from _repeated("meters", [entry.code for entry in self.meters])
         if not self.products:
             yield Problem("products", "must name at least one product: a catalogue governs the products it names")
         governed = {entry.code for entry in self.products}
         for index, plan in enumerate(self.plans):
             if plan.product not in governed:
                 yield Problem(f"plans[{index}].product", f"{plan.product} is not among the products of this catalogue")
+        yield from self._strange_defaults()
         yield from self._shared_prices()
+
+    def _strange_defaults(self) -> Iterator[Problem]:
+        products = {plan.code: plan.product for plan in self.plans}
+        for index, product in enumerate(self.products):
+            for name, plan in (("free_plan", product.free_plan), ("anonymous_plan", product.anonymous_plan)):
+                if plan is not None and products.get(plan) != product.code:
+                    yield Problem(f"products[{index}].{name}", f"{plan} is not a plan of this product in this file")
+
+    def limits(self) -> Iterator[tuple[str, Limit]]:
+        """Every limit with its path."""
+        for index, plan in enumerate(self.plans):
+            for limit in plan.terms.entitlements.limits:
+                yield f"plans[{index}].entitlements.limits.{limit.meter}", limit
 
     def _shared_prices(self) -> Iterator[Problem]:
         owners: dict[str, str] = {}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from domain import durations
-from domain.entitlements import Entitlements, Feature, Limit, Overage
+from domain.entitlements import Entitlements, Feature, Overage
+from domain.limit import Each, Limit, OnUpgrade
+from domain.meter import MeterTerms
 from domain.plan import Price
 from domain.reminders import NoticePeriods
 from domain.seat_policy import BorrowRules, QueueRules, SeatPolicy
@@ -28,6 +30,7 @@ def entitlements_document(granted: Entitlements) -> Document:
         "features": features_document(granted.features),
         "limits": limits_document(granted.limits),
         "rate_limits": {each.name: str(each) for each in granted.rate_limits},
+        "late_usage": durations.text(granted.late_usage),
         **_seat_policy(granted.seat_policy),
     }
 
@@ -38,15 +41,32 @@ def features_document(features: tuple[Feature, ...]) -> dict[str, bool | int]:
 
 
 def limits_document(limits: tuple[Limit, ...]) -> Document:
-    """`{"api_calls": {"amount": 1000, "per": "month", "warn_at": 0.8, "hard": true}}`."""
+    """`{"api_calls": {"amount": 1000, "per": "month", "warn_at": 0.8, "hard": true}}`; a list where a meter has
+    several. What came later is written where it is no default: licences that exist stay as they were documented."""
+    several = {limit.meter: [_limit(each) for each in limits if each.meter == limit.meter] for limit in limits}
+    return {meter: each[0] if len(each) == 1 else each for meter, each in several.items()}
+
+
+def _limit(limit: Limit) -> Document:
     return {
-        limit.meter: {
-            "amount": limit.amount,
-            "per": limit.per.value,
-            "warn_at": None if limit.warn_at is None else float(limit.warn_at),
-            "hard": limit.hard,
-        }
-        for limit in limits
+        "amount": limit.amount,
+        "per": limit.per.value,
+        "warn_at": None if limit.warn_at is None else float(limit.warn_at),
+        "hard": limit.hard,
+        **({"each": limit.each.value} if limit.each is not Each.ORGANIZATION else {}),
+        **({"anchor": limit.anchor.value} if limit.anchor is not None else {}),
+        **({"on_upgrade": limit.on_upgrade.value} if limit.on_upgrade is not OnUpgrade.RAISE else {}),
+    }
+
+
+def meter_document(terms: MeterTerms) -> Document:
+    return {
+        "name": terms.name,
+        "aggregation": terms.aggregation.value,
+        "unit": terms.unit or None,
+        "decimals": terms.decimals,
+        "dimensions": None if terms.dimensions is None else list(terms.dimensions),
+        "counts": terms.counts,
     }
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Literal
 
 from domain.durations import CalendarTerm
+from domain.limit import UNLIMITED as UNLIMITED
+from domain.limit import Limit as Limit
+from domain.limit import LimitPeriod as LimitPeriod
 from domain.problems import Problem, check_code, check_distinct, check_duration, check_range, under
 from domain.seat_policy import SeatPolicy
 
-UNLIMITED: Final = "unlimited"
 _DAY = timedelta(days=1)
 _YEAR = 366 * _DAY
 _MOST_PER_MAPPING = 200
@@ -31,17 +31,6 @@ class Overage(StrEnum):
 
 
 _QUARTERS = {Overage.NONE: 0, Overage.QUARTER: 1, Overage.HALF: 2, Overage.DOUBLE: 4}
-
-
-class LimitPeriod(StrEnum):
-    """When a limit begins anew; `total` never does (stored gigabytes, say)."""
-
-    HOUR = "hour"
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    YEAR = "year"
-    TOTAL = "total"
 
 
 class RatePeriod(StrEnum):
@@ -77,31 +66,6 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Limit:
-    """How much of a meter may be used in a period. A hard limit refuses, a soft one only reports."""
-
-    meter: str
-    amount: int | Literal["unlimited"]
-    per: LimitPeriod
-    warn_at: Decimal | None = None
-    hard: bool = True
-
-    @property
-    def warns_from(self) -> int | None:
-        """The first used quantity that is worth a warning; None when there is none to give."""
-        if self.warn_at is None or self.amount == UNLIMITED:
-            return None
-        return math.ceil(self.warn_at * self.amount)
-
-    def problems(self) -> Iterator[Problem]:
-        yield from check_code("", self.meter)
-        if self.amount != UNLIMITED:
-            yield from check_range("amount", self.amount, 0, 10**15)
-        if self.warn_at is not None and not (0 < self.warn_at <= 1 and self.warn_at == round(self.warn_at, 4)):
-            yield Problem("warn_at", "must be a share above 0 and at most 1, such as 0.8, with at most 4 decimals")
-
-
-@dataclass(frozen=True)
 class RateLimit:
     """At most `calls` in each `per`; written `10/second`."""
 
@@ -125,7 +89,8 @@ class Entitlements:
     A seat is lost one `lease` after its last heartbeat; clients are told to beat every `heartbeat` and may work
     `offline_grace` beyond the lease. `payment_grace[i]` is the grace after failed payment i+1; the next one suspends.
     A licence runs to the end of the paid period, or for `license_term`. `machines` (None: not node-locked) is how
-    many fingerprints may be activated. `seat_policy` says how the seats are shared out.
+    many fingerprints may be activated. `seat_policy` says how the seats are shared out. What was used is taken in up to
+    `late_usage` after it was.
     """
 
     seats: int | Literal["quantity"]
@@ -140,13 +105,14 @@ class Entitlements:
     limits: tuple[Limit, ...] = ()
     rate_limits: tuple[RateLimit, ...] = ()
     seat_policy: SeatPolicy = field(default_factory=SeatPolicy)
+    late_usage: timedelta = timedelta(days=35)
 
     def in_order(self) -> Entitlements:
         """The same entitlements with features, limits and groups by name."""
         return replace(
             self,
             features=tuple(sorted(self.features, key=lambda each: each.name)),
-            limits=tuple(sorted(self.limits, key=lambda each: each.meter)),
+            limits=tuple(sorted(self.limits, key=lambda each: (each.meter, each.per, each.each))),
             rate_limits=tuple(sorted(self.rate_limits, key=lambda each: each.name)),
             seat_policy=self.seat_policy.in_order(),
         )
@@ -182,6 +148,7 @@ class Entitlements:
         return any(each.allows(count) for each in self.features if each.name == feature)
 
     def limit(self, meter: str) -> Limit | None:
+        """The first limit of a meter."""
         return next((each for each in self.limits if each.meter == meter), None)
 
     def rate_limit(self, name: str) -> RateLimit | None:
@@ -206,6 +173,7 @@ class Entitlements:
         if self.heartbeat >= self.lease:
             yield Problem("heartbeat", "must be shorter than the lease, or every seat is lost between two heartbeats")
         yield from check_duration("offline_grace", self.offline_grace, timedelta(0), _YEAR)
+        yield from check_duration("late_usage", self.late_usage, timedelta(hours=1), _YEAR)
         if len(self.payment_grace) > 12:
             yield Problem("payment_grace", "must have at most 12 entries")
         for index, grace in enumerate(self.payment_grace):
@@ -225,7 +193,7 @@ class Entitlements:
         for rate in self.rate_limits:
             yield from under(f"rate_limits.{rate.name}", rate.problems())
         yield from _set_problems("features", [each.name for each in self.features])
-        yield from _set_problems("limits", [each.meter for each in self.limits])
+        yield from _set_problems("limits", [each.name for each in self.limits])
         yield from _set_problems("rate_limits", [each.name for each in self.rate_limits])
 
 

@@ -11,6 +11,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   ├── EmailTaken
     │   ├── AlreadyMember, LastOwner, TooManyMembers, SubscriptionsRunning   of an organization: see member_errors.py
     │   ├── IdempotencyMismatch
+    │   ├── UsageMismatch           a usage record of this id says something else: see usage_errors.py
     │   ├── RequestInProgress       the first request with this Idempotency-Key is still at work
     │   ├── MachinesExhausted       as many machines are bound as the plan allows; details.limit and details.used
     │   ├── QueueNotOffered         the plan has no queue
@@ -28,6 +29,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   ├── LicenseSuspended
     │   ├── LicenseExpired
     │   └── LicenseRevoked
+    ├── QuotaExceeded               the plan's limit is reached; details says which: see usage_errors.py
     ├── SignatureInvalid            a webhook or a link that does not prove its origin
     ├── SessionClosed               the seat session has ended; details.reason says why
     ├── TicketClosed                the place in the queue is gone; details.reason says why
@@ -221,6 +223,7 @@ class SessionClosed(UsherError):
     code = "session_closed"
 
     def __init__(self, reason: str) -> None:
+        self.reason = reason
         super().__init__(f"This seat session has ended ({reason}); acquire a seat again.", details={"reason": reason})
 
 

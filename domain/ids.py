@@ -89,6 +89,16 @@ def price_book_id() -> UUID:
     return uuid5(_USHER, "price-book")
 
 
+def meter_id(code: str) -> UUID:
+    return uuid5(_USHER, f"meter/{code}")
+
+
+def quota_id(account_id: UUID, limit: str, of: str, period_start: datetime | None) -> UUID:
+    """The stream of one limit (`Limit.name`) in one period; `of` is the subject or key that is limited, if one is."""
+    start = period_start.isoformat() if period_start else ""
+    return uuid5(account_id, f"quota/{limit}/{of}/{start}")
+
+
 def seat_id(license_id: UUID, number: int) -> UUID:
     """The stream of seat `number` (from 1) of a licence: the fence that grants a seat once."""
     return uuid5(license_id, f"seat/{number}")

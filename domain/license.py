@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.aggregate import Aggregate, Created
 from domain.errors import Conflict, InvalidRequest, LicenseRevoked
 from domain.license_status import Status as Status
-from domain.license_terms import RENEWAL_LEEWAY, Grant, Key, Terms
+from domain.license_terms import RENEWAL_LEEWAY, Grant, Key, Raised, Terms
 from domain.machines import Machines
 from domain.seat_access import SeatRules
 from domain.standing import GOOD, PaymentFollowed, PaymentStanding, Standing
@@ -36,6 +36,7 @@ class License(Aggregate):
         is_expired: bool
         machines: Machines
         seat_rules: SeatRules
+        raised: Raised
 
     @classmethod
     def issue(cls, *, id: UUID, now: datetime, **grant: Unpack[Grant]) -> License:
@@ -184,7 +185,7 @@ class License(Aggregate):
             license.vendor_hold = None
             license.revoked_reason = None
             license.is_expired = False
-            license.machines = Machines()
+            license.machines, license.raised = Machines(), {}
             license.seat_rules = SeatRules()
 
     class GraceOpened(PaymentFollowed):
@@ -233,6 +234,7 @@ class License(Aggregate):
         terms: Terms
 
         def apply(self, license: License) -> None:
+            license.raised = self.terms.raised(license.terms, license.raised, self.timestamp)
             license.terms = license.purchased = self.terms
 
     class Renewed(Aggregate.Event):

@@ -44,6 +44,8 @@ class MailKind(StrEnum):
     REFUND_ISSUED = "refund_issued"
     REFUND_FAILED = "refund_failed"
     CREDIT_NOTE_ISSUED = "credit_note_issued"
+    QUOTA_WARNING = "quota_warning"
+    QUOTA_REACHED = "quota_reached"
     WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
 
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
+from domain.counting import check_zone
 from domain.errors import NotAllowed, NotFound, SignatureInvalid
+from domain.invitation import Invitation
 from domain.member_errors import AlreadyMember, LastOwner, TooManyMembers
+from domain.problems import refuse
 from domain.role import Authority, Role
 
 MOST_MEMBERS = 1_000
 """Of one organization, open invitations included: every change reads all of them."""
-
-
-@dataclass(frozen=True)
-class Invitation:
-    """A role that is offered to somebody until `expires_at`; to whom stays out of the log."""
-
-    role: Role
-    expires_at: datetime
 
 
 class Organization(Aggregate):
@@ -37,6 +31,7 @@ class Organization(Aggregate):
     if TYPE_CHECKING:
         adopted_from: tuple[str, str] | None  # the provider and its customer
         merged_into: UUID | None
+        time_zone: str  # whose days and months limits follow
         members: dict[UUID, Role]
         invitations: dict[UUID, Invitation]  # neither accepted nor withdrawn; some may be out of date
 
@@ -63,6 +58,12 @@ class Organization(Aggregate):
         """It was made for a customer that turned out to be `into`'s; all it had moves there."""
         if self.merged_into is None and into != self.id:
             self.record(self.Merged, now=now, into=into)
+
+    def set_time_zone(self, time_zone: str, *, now: datetime) -> None:
+        """A name of the IANA database, e.g. `Europe/Berlin`; `InvalidRequest` for another."""
+        refuse(check_zone("time_zone", time_zone))
+        if time_zone != self.time_zone:
+            self.record(self.TimeZoneSet, now=now, time_zone=time_zone)
 
     def recognize_owner(self, user_id: UUID, *, now: datetime) -> None:
         """Nobody is a member, and this person proved to be whom it was made for."""
@@ -201,6 +202,13 @@ class Organization(Aggregate):
     class Renamed(Aggregate.Event):
         TOPIC = "organization.renamed"
 
+    class TimeZoneSet(Aggregate.Event):
+        TOPIC = "organization.time_zone_set"
+        time_zone: str
+
+        def apply(self, organization: Organization) -> None:
+            organization.time_zone = self.time_zone
+
     class ContactSet(Aggregate.Event):
         TOPIC = "organization.contact_set"
         user_id: UUID
@@ -286,3 +294,4 @@ def _begin(organization: Organization, *, adopted_from: tuple[str, str] | None) 
     organization.merged_into = None
     organization.members = {}
     organization.invitations = {}
+    organization.time_zone = "UTC"

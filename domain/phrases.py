@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from domain.billing_account import Basis
@@ -11,15 +12,13 @@ from domain.entitlements import Entitlements
 from domain.invoice import Invoice
 from domain.license import License
 from domain.license_terms import Terms
-from domain.mail_address import Cause, Suppression
+from domain.meter import Aggregation, MeterTerms
 from domain.money import Money
 from domain.payment import Payment
-from domain.payment_facts import Card
 from domain.plan import Interval, PlanTerms, Price
 from domain.price_book import PriceBook
 from domain.provider_facts import DisputeOutcome, Figures
 from domain.queue_ticket import QueueTicket
-from domain.reminders import Occasion, Reminder
 from domain.seat import CloseReason, Seat
 from domain.seat_denial import Denial, SeatDenial
 from domain.standing import PaymentStanding
@@ -30,6 +29,20 @@ from domain.webhook_endpoint import DisabledReason
 def when(moment: datetime) -> str:
     moment = moment.astimezone(UTC)
     return f"{moment.day} {moment:%B %Y %H:%M} UTC"
+
+
+_AGGREGATIONS = {
+    Aggregation.SUM: "its quantities add up",
+    Aggregation.COUNT: "its records are counted",
+    Aggregation.MAX: "its highest quantity counts",
+    Aggregation.LAST: "its latest quantity counts",
+}
+
+
+def measured(terms: MeterTerms) -> str:
+    """How a meter adds up."""
+    how = _AGGREGATIONS.get(terms.aggregation) or f"the distinct values of {terms.counts} are counted"
+    return f"{terms.name}, {how}"
 
 
 def until(end: datetime | None) -> str:
@@ -43,6 +56,10 @@ def short(id: UUID) -> str:
 
 def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def quantity(used: Decimal) -> str:
+    return f"{used.normalize():,f}"
 
 
 _REASONS = {"canceled": "its subscription was cancelled"}
@@ -173,36 +190,6 @@ def queued(event: QueueTicket.Taken) -> str:
 
 
 # --- subscriptions, invoices, reports ---
-
-
-_OCCASIONS = {
-    Occasion.TRIAL_END: "the trial's end",
-    Occasion.RENEWAL: "the next period",
-    Occasion.END: "the end",
-    Occasion.CARD_EXPIRY: "a card's end",
-}
-
-
-def reminders(planned: tuple[Reminder, ...]) -> str:
-    told = [f"on {when(each.at)} of {_OCCASIONS[each.occasion]}" for each in planned]
-    return f"The customer is to be reminded {listed(told)}" if told else "There is nothing to remind the customer of"
-
-
-def card(of: Card) -> str:
-    return f"{(of.brand or 'a card').capitalize()} {of.method}"
-
-
-_SUPPRESSED = {
-    Cause.REFUSED: "the mail server refuses it",
-    Cause.BOUNCED: "a mail came back",
-    Cause.COMPLAINED: "its reader called a mail spam",
-    Cause.BY_HAND: "somebody said so",
-}
-
-
-def suppressed(suppression: Suppression) -> str:
-    code = f" ({suppression.code})" if suppression.code else ""
-    return f": {_SUPPRESSED[suppression.cause]}{code}"
 
 
 def bought(purchase: Purchase) -> str:

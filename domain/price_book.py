@@ -43,6 +43,7 @@ class PriceBook(Aggregate):
         products: tuple[str, ...]
         plans: dict[str, str]
         references: dict[str, str]
+        meters: tuple[str, ...]
 
     @classmethod
     def open(cls, *, now: datetime) -> PriceBook:
@@ -57,9 +58,10 @@ class PriceBook(Aggregate):
         returned: Iterable[str] = (),
         withdrawn: Iterable[str] = (),
         references: Iterable[PriceReference] = (),
+        meters: Iterable[str] = (),
         now: datetime,
     ) -> None:
-        """One catalogue was applied: products registered or changed, plan versions, plans back on or off sale.
+        """One catalogue was applied: products and meters new or changed, plan versions, plans back on or off sale.
 
         `references` are those of all its prices; the known ones are left out. Nothing happens when nothing is new.
         `Conflict` when a plan belongs to another product or a reference to another plan.
@@ -72,6 +74,7 @@ class PriceBook(Aggregate):
             "returned": tuple(returned),
             "withdrawn": tuple(withdrawn),
             "references": tuple(each for each in references if each.reference not in self.references),
+            "meters": tuple(meters),
         }
         if any(facts.values()):
             self.record(self.Revised, now=now, **facts)
@@ -98,7 +101,7 @@ class PriceBook(Aggregate):
         TOPIC = "price_book.opened"
 
         def apply(self, book: PriceBook) -> None:
-            book.products, book.plans, book.references = (), {}, {}
+            book.products, book.plans, book.references, book.meters = (), {}, {}, ()
 
     class Revised(Aggregate.Event):
         TOPIC = "price_book.revised"
@@ -107,8 +110,10 @@ class PriceBook(Aggregate):
         returned: tuple[str, ...]
         withdrawn: tuple[str, ...]
         references: tuple[PriceReference, ...]
+        meters: tuple[str, ...] = ()
 
         def apply(self, book: PriceBook) -> None:
             book.products = (*book.products, *(code for code in self.products if code not in book.products))
             book.plans = book.plans | {each.plan: each.product for each in self.published}
             book.references = book.references | {each.reference: each.plan for each in self.references}
+            book.meters = (*book.meters, *(code for code in self.meters if code not in book.meters))

@@ -30,6 +30,8 @@ class Product(Aggregate):
         name: str
         license_key_prefix: str
         mails_off: tuple[str, ...]  # kinds of mail that its customers are not sent
+        free_plan: str | None  # of organizations without a licence that works
+        anonymous_plan: str | None  # of subjects that are nobody's
 
     @classmethod
     def register(cls, *, code: str, name: str, license_key_prefix: str, now: datetime) -> Product:
@@ -68,6 +70,11 @@ class Product(Aggregate):
         if mails_off != self.mails_off:
             self.record(self.MailsChosen, now=now, off=mails_off)
 
+    def set_default_plans(self, *, free_plan: str | None, anonymous_plan: str | None, now: datetime) -> None:
+        """Plans of this product that need no purchase."""
+        if (free_plan, anonymous_plan) != (self.free_plan, self.anonymous_plan):
+            self.record(self.DefaultPlansSet, now=now, free_plan=free_plan, anonymous_plan=anonymous_plan)
+
     class Registered(Created):
         TOPIC = "product.registered"
         code: str
@@ -79,6 +86,7 @@ class Product(Aggregate):
             product.name = self.name
             product.license_key_prefix = self.license_key_prefix
             product.mails_off = ()
+            product.free_plan = product.anonymous_plan = None
 
     class Renamed(Aggregate.Event):
         TOPIC = "product.renamed"
@@ -100,3 +108,12 @@ class Product(Aggregate):
 
         def apply(self, product: Product) -> None:
             product.mails_off = self.off
+
+    class DefaultPlansSet(Aggregate.Event):
+        TOPIC = "product.default_plans_set"
+        free_plan: str | None
+        anonymous_plan: str | None
+
+        def apply(self, product: Product) -> None:
+            product.free_plan = self.free_plan
+            product.anonymous_plan = self.anonymous_plan

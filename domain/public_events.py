@@ -20,6 +20,7 @@ from domain.payment import Payment
 from domain.payment_facts import Outcome
 from domain.provider_facts import InvoiceStatus, SubscriptionStatus
 from domain.queue_ticket import QueueTicket
+from domain.quota import Quota
 from domain.seat import Seat
 from domain.seat_denial import SeatDenial
 from domain.subscription import Subscription
@@ -114,6 +115,10 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
     Payment.RefundReported: (Told("payment.refund_changed"),),
     Payment.DisputeReported: (Told("payment.dispute_changed"),),
     Payment.Transferred: (Told("payment.transferred"),),
+    Quota.Warned: (Told("quota.warned"),),
+    Quota.Reached: (Told("quota.reached"),),
+    Quota.Granted: (Told("quota.granted"),),
+    Quota.Reset: (Told("quota.reset"),),
     Organization.Registered: (Told("organization.created"),),
     Organization.Adopted: (Told("organization.created"),),
     Organization.Merged: (Told("organization.merged"),),
@@ -125,8 +130,8 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
 
 INTERNAL_KINDS: Final = frozenset(
     {
-        *("billing_account", "plan", "price_book", "product", "provider_event", "tax_rate", "user", "vendor"),
-        *("webhook_endpoint", "mail_address", "mail_resend"),
+        *("billing_account", "mail_address", "mail_resend", "meter", "plan", "price_book", "product"),
+        *("provider_event", "tax_rate", "usage_subject", "user", "vendor", "webhook_endpoint"),
     }
 )
 """Aggregates whose facts are not told, but for those above: what the vendor does himself, how reports are processed,
@@ -152,6 +157,8 @@ INTERNAL: Final[frozenset[type[Event]]] = frozenset(
         Payment.ChargeRefunded,  # told as invoice.refunded
         Payment.FundsMoved,
         Organization.Renamed,
+        Organization.TimeZoneSet,
+        Quota.Opened,  # told as what it was opened for
         # who may act for an organization is about persons
         Organization.ContactSet,
         Organization.OwnerRecognized,
@@ -216,6 +223,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "payment.refund_changed": "A refund of the payment was asked for, arrived, or failed.",
     "payment.dispute_changed": "The payment was disputed at the bank, or a dispute moved on.",
     "payment.transferred": "The payment went over to another organization; its new owner is told.",
+    "quota.warned": "So much of a limit is used that the plan warns of it.",
+    "quota.reached": "All that a limit allows is used.",
+    "quota.granted": "The vendor allowed more for the present period.",
+    "quota.reset": "The vendor set back what was used in the present period.",
     "organization.created": "An organization registered, or was made for a provider's customer.",
     "organization.merged": "The organization became one with another.",
     "api_key.issued": "An API key was issued.",
@@ -236,6 +247,7 @@ _SCOPES: Final[Mapping[str, Scope]] = {
     "invoice": Scope.INVOICES_READ,
     "credit_note": Scope.INVOICES_READ,
     "payment": Scope.INVOICES_READ,
+    "quota": Scope.USAGE_READ,
     "organization": Scope.WEBHOOKS,
     "api_key": Scope.API_KEYS,
     "webhook_endpoint": Scope.WEBHOOKS,

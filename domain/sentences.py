@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from domain import mail_phrases as mails
 from domain import phrases as say
 from domain.aggregate import Event
 from domain.api_key import ApiKey
@@ -17,6 +18,7 @@ from domain.invoice import Invoice
 from domain.license import License
 from domain.mail_address import MailAddress
 from domain.mail_resend import MailResend
+from domain.meter import Meter
 from domain.organization import Organization
 from domain.payment import Payment
 from domain.plan import Plan
@@ -24,10 +26,12 @@ from domain.price_book import PriceBook
 from domain.product import Product
 from domain.provider_event import ProviderEvent
 from domain.queue_ticket import QueueTicket
+from domain.quota import Quota
 from domain.seat import Seat
 from domain.seat_denial import SeatDenial
 from domain.subscription import Subscription
 from domain.tax_rate import TaxRate
+from domain.usage_subject import UsageSubject
 from domain.user import PasswordProof, User
 from domain.vendor import Vendor
 from domain.webhook_endpoint import WebhookEndpoint
@@ -64,6 +68,7 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     ),
     Organization.Merged: lambda e: f"The organization became one with organization {say.short(e.into)}",
     Organization.Renamed: lambda _: "The organization's name was changed",
+    Organization.TimeZoneSet: lambda e: f"The organization's days and months are those of {e.time_zone} now",
     Organization.ContactSet: lambda e: (
         f"Mails about licences and payments go to member {say.short(e.user_id)} from now on"
     ),
@@ -95,6 +100,12 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Product.Renamed: lambda e: f"The product is called {e.name} now",
     Product.PrefixChanged: lambda e: f"New licence keys of the product begin with {e.license_key_prefix}",
     Product.MailsChosen: lambda e: f"Mails that the product's customers are not sent: {say.listed(e.off)}",
+    Product.DefaultPlansSet: lambda e: (
+        f"Without a purchase organizations have plan {e.free_plan or 'none'} of the product, and subjects that are"
+        f" nobody's plan {e.anonymous_plan or 'none'}"
+    ),
+    Meter.Defined: lambda e: f"Meter {e.code} was defined: {say.measured(e.terms)}",
+    Meter.Revised: lambda e: f"The meter is defined anew: {say.measured(e.terms)}",
     Plan.Published: lambda e: f"Plan {e.code} of product {e.product} was published: {say.offer(e.terms)}",
     Plan.VersionPublished: lambda e: f"Version {e.number} of the plan was published: {say.offer(e.terms)}",
     Plan.Withdrawn: lambda _: "The plan was taken off sale; running subscriptions keep it",
@@ -103,6 +114,16 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     PriceBook.Revised: say.revised,
     Vendor.Introduced: lambda e: f"Papers name the vendor: {e.identity.name}",
     Vendor.Described: lambda e: f"Papers issued from now on say of the vendor: {e.identity.name}",
+    # usage and limits
+    Quota.Opened: lambda e: (
+        f"Something came up about {e.meter}, limited each {e.per}, in the period from"
+        f" {say.when(e.period_start) if e.period_start else 'the beginning'}"
+    ),
+    Quota.Granted: lambda e: f"The vendor granted {e.amount:,} more for this period{say.because(e.reason)}",
+    Quota.Reset: lambda e: f"The vendor set {say.quantity(e.used)} used back to none{say.because(e.reason)}",
+    Quota.Warned: lambda e: f"Of {e.limit:,} {say.quantity(e.used)} are used: time for a warning",
+    Quota.Reached: lambda e: f"Of {e.limit:,} {say.quantity(e.used)} are used: the limit is reached",
+    UsageSubject.Claimed: lambda e: f"What the subject uses is organization {say.short(e.organization_id)}'s",
     # licences and seats
     License.Issued: lambda e: f"Licence {e.key.hint} was issued: {say.granted(e.terms)}, {say.until(e.expires_at)}",
     License.GraceOpened: lambda e: f"{say.trouble(e.payment)}; the licence works {say.until(e.payment.until)}",
@@ -162,7 +183,7 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Not all that was paid on invoice {say.short(e.invoice_id)} went back after all"
     ),
     Subscription.PaymentDisputed: say.disputed,
-    Subscription.RemindersPlanned: lambda e: say.reminders(e.reminders),
+    Subscription.RemindersPlanned: lambda e: mails.reminders(e.reminders),
     Subscription.TrialEnding: lambda e: f"The customer is reminded: the trial ends on {say.when(e.trial_end)}",
     Subscription.RenewalComing: lambda e: f"The customer is reminded: a new period begins on {say.when(e.renews_at)}",
     Subscription.EndComing: lambda e: f"The customer is reminded: the subscription ends on {say.when(e.ends_at)}",
@@ -256,20 +277,22 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     BillingAccount.LanguageLearned: lambda e: f"The customer reads {e.language} best",
     BillingAccount.ContactLearned: lambda e: f"Report {e.seen.event} told how to reach the customer",
     BillingAccount.CardLearned: lambda e: (
-        f"{say.card(e.card)} of the customer is good until {e.card.month}/{e.card.year}"
+        f"{mails.card(e.card)} of the customer is good until {e.card.month}/{e.card.year}"
     ),
     BillingAccount.MethodLearned: lambda e: (
         f"For {e.payer} is charged {e.method or 'what the customer has named for all'}"
     ),
-    BillingAccount.CardWorked: lambda e: f"{say.card(e.card)} of the customer was charged on {say.when(e.charged_at)}",
-    BillingAccount.RemindersPlanned: lambda e: say.reminders(e.reminders),
+    BillingAccount.CardWorked: lambda e: (
+        f"{mails.card(e.card)} of the customer was charged on {say.when(e.charged_at)}"
+    ),
+    BillingAccount.RemindersPlanned: lambda e: mails.reminders(e.reminders),
     BillingAccount.CardExpiring: lambda e: (
         f"The customer is reminded: the card that pays is good until {say.when(e.expires_at)}"
     ),
     BillingAccount.Deleted: lambda _: "The provider deleted the customer",
     # mails
     MailAddress.Noted: lambda _: "An address for mail became known",
-    MailAddress.Suppressed: lambda e: f"Nothing is sent to the address any more{say.suppressed(e.suppression)}",
+    MailAddress.Suppressed: lambda e: f"Nothing is sent to the address any more{mails.suppressed(e.suppression)}",
     MailAddress.Restored: lambda e: f"Mails are sent to the address again{say.because(e.reason)}",
     MailAddress.RemindersDeclined: lambda _: "The reader of the address wants no reminders",
     MailAddress.RemindersWanted: lambda _: "The reader of the address wants reminders again",

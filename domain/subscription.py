@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
+from domain.counting import continues
 from domain.provider_facts import DisputeOutcome, Seen
 from domain.provider_facts import SubscriptionStatus as Status
 from domain.reminders import Occasion, PlanOfReminders, Reminder, due, planned
@@ -40,6 +41,7 @@ class Subscription(Aggregate):
         refunds: dict[UUID, datetime]
         disputes: dict[str, Dispute]
         reminders: tuple[Reminder, ...]  # what the customer is still to be told ahead of time
+        anchors: tuple[datetime, ...]  # the beginning of each run of periods: the first, and where it was moved
 
     @classmethod
     def start(
@@ -162,6 +164,7 @@ class Subscription(Aggregate):
             subscription.refunds = {}
             subscription.disputes = {}
             subscription.reminders = ()
+            subscription.anchors = (self.terms.period_start,)
 
     class Entitled(Aggregate.Event):
         TOPIC = "subscription.entitled"
@@ -189,6 +192,8 @@ class Subscription(Aggregate):
         period_end: datetime
 
         def apply(self, subscription: Subscription) -> None:
+            if not continues(subscription.anchors[-1], self.period_start, self.period_end):
+                subscription.anchors = (*subscription.anchors, self.period_start)
             subscription.terms = replace(subscription.terms, period_start=self.period_start, period_end=self.period_end)
 
     class TrialSet(Aggregate.Event):

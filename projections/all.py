@@ -15,6 +15,7 @@ from projections.read_model import ReadModel
 from projections.reminders import Reminders
 from projections.seats import Seats
 from projections.subscriptions import Subscriptions
+from projections.usage import Usage
 
 READ_MODELS: tuple[type[ReadModel], ...] = (
     Licenses,
@@ -29,6 +30,7 @@ READ_MODELS: tuple[type[ReadModel], ...] = (
     Reminders,
     Overview,
     AuditIndex,
+    Usage,
 )
 
 

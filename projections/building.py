@@ -1,4 +1,4 @@
-"""Read models built from the log in a schema of their own, where nobody sees them until they are whole."""
+"""Read models built from a log in a schema of their own, where nobody sees them until they are whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from projections.follower import apply, connect
-from projections.log import Decode, LogReader
+from projections.log import EVENTS, Decode, log_of
 from projections.read_model import ReadModel
 
 Progress = Callable[[int, int], None]
@@ -25,7 +25,7 @@ class UnderWay(Exception):
 
 
 class Building:
-    """Empty tables of some read models in `schema`, filled from the log batch by batch.
+    """Empty tables of some read models of one log in `schema`, filled from it batch by batch.
 
     Use `opened`. What a killed process left in the schema is dropped by the next one that opens it.
     """
@@ -35,7 +35,8 @@ class Building:
     ) -> None:
         self.connection = connection
         self.schema = schema
-        self._reader = LogReader(decode)
+        self.log = next(map(log_of, read_models), EVENTS)
+        self._reader = self.log.reader(decode)
         self._reached = {read_model.name: 0 for read_model in read_models}
         self._read_models = {read_model.name: read_model for read_model in read_models}
 

@@ -11,7 +11,7 @@ from psycopg.rows import tuple_row
 
 from projections.building import Building, Progress
 from projections.follower import connect
-from projections.log import Decode
+from projections.log import Decode, log_of
 from projections.positions import lock, needs_rebuild, places, register
 from projections.read_model import ReadModel
 
@@ -42,10 +42,11 @@ def compare(
         stale = [each for each in read_models if needs_rebuild(connection, each)]
     comparable = [each for each in read_models if each not in stale]
     found = [Difference(table, 1, 0, "of another version: rebuild it") for each in stale for table in each.tables]
-    if comparable:
-        with Building.opened(database_url, decode, SCHEMA, comparable) as building:
-            building.build(min(known[each.name].position for each in comparable), progress)
-            for read_model in comparable:
+    for log in dict.fromkeys(map(log_of, comparable)):
+        of_log = [each for each in comparable if log_of(each) == log]
+        with Building.opened(database_url, decode, SCHEMA, of_log) as building:
+            building.build(min(known[each.name].position for each in of_log), progress)
+            for read_model in of_log:
                 found += differences(building, read_model)
     return found
 

@@ -18,7 +18,7 @@ import psycopg
 import structlog
 
 from domain.errors import Unavailable
-from projections.log import Decode, LogReader, Recorded, head
+from projections.log import Decode, Log, Reader, Recorded, log_of
 from projections.positions import NeedsRebuild, Place, is_stale, places, register
 from projections.read_model import Consumer, Follower, Teller
 
@@ -51,7 +51,7 @@ class Followers:
     def __init__(self, database_url: str, decode: Decode, consumers: Sequence[Follower]) -> None:
         self._url = database_url
         self._consumers = consumers
-        self._reader = LogReader(decode)
+        self._readers = {log: log.reader(decode) for log in map(log_of, consumers)}
         self._pauses: dict[str, tuple[float, float]] = {}  # name -> (not before, length of the last pause)
 
     def run(self, stop: threading.Event, *, beat: Callable[[], None] = lambda: None) -> None:
@@ -62,7 +62,8 @@ class Followers:
                 with connect(self._url) as connection:
                     _hold_briefly(connection)
                     register(connection, self._consumers)
-                    connection.execute("listen usher_log")
+                    for log_followed in self._readers:
+                        connection.execute(f"listen {log_followed.channel}")
                     is_away = False
                     self._follow(connection, stop, beat)
             except _AWAY as error:
@@ -81,36 +82,51 @@ class Followers:
     def advance(self, connection: psycopg.Connection[Any]) -> int:
         """One batch for every consumer that is behind and not paused; answers how many events were taken, 0 when
         there is nothing left that can be done now."""
-        self._reader.forget()
-        taken, last = 0, head(connection)
-        for position, behind in self._behind(connection, last).items():
-            batch = self._reader.read(connection, position)
-            happened = {recorded.topic for recorded in batch}
-            idle = [each for each, place in behind if _has_no_part(each, place, happened)]
-            if idle and batch:
-                taken += len(batch) * _pass_over(connection, idle, position, batch[-1].position)
-            taken += sum(self._advance_one(connection, each, position) for each, _ in behind if each not in idle)
+        taken = 0
+        for log_read, reader in self._readers.items():
+            reader.forget()
+            for position, behind in self._behind(connection, log_read).items():
+                taken += self._advance_level(connection, reader, position, behind)
         return taken
+
+    def _advance_level(
+        self,
+        connection: psycopg.Connection[Any],
+        reader: Reader,
+        position: int,
+        behind: Sequence[tuple[Follower, Place]],
+    ) -> int:
+        batch, taken = reader.read(connection, position), 0
+        happened = {recorded.topic for recorded in batch}
+        idle = [each for each, place in behind if _has_no_part(each, place, happened)]
+        if idle and batch:
+            taken = len(batch) * _pass_over(connection, idle, position, batch[-1].position)
+        return taken + sum(
+            self._advance_one(connection, reader, each, position) for each, _ in behind if each not in idle
+        )
 
     def catch_up(self, connection: psycopg.Connection[Any]) -> None:
         """Advances until nothing is left to take (consumers that fail stay where they are)."""
         while self.advance(connection):
             pass
 
-    def _behind(self, connection: psycopg.Connection[Any], last: int) -> dict[int, list[tuple[Follower, Place]]]:
-        """The consumers to be served, by position: those that are level share a batch."""
-        known = places(connection, [consumer.name for consumer in self._consumers])
+    def _behind(self, connection: psycopg.Connection[Any], of: Log) -> dict[int, list[tuple[Follower, Place]]]:
+        """The consumers of a log to be served, by position: those that are level share a batch."""
+        last, consumers = of.head(connection), [each for each in self._consumers if log_of(each) == of]
+        known = places(connection, [consumer.name for consumer in consumers])
         by_position: dict[int, list[tuple[Follower, Place]]] = defaultdict(list)
-        for consumer in self._consumers:
+        for consumer in consumers:
             place = known.get(consumer.name)
             if place and place.position < last and not self._paused(place):
                 by_position[place.position].append((consumer, place))
         return by_position
 
-    def _advance_one(self, connection: psycopg.Connection[Any], consumer: Follower, position: int) -> int:
+    def _advance_one(
+        self, connection: psycopg.Connection[Any], reader: Reader, consumer: Follower, position: int
+    ) -> int:
         try:
             advance = tell_batch if isinstance(consumer, Teller) else take_batch
-            taken = advance(connection, self._reader, consumer, position)
+            taken = advance(connection, reader, consumer, position)
             self._pauses.pop(consumer.name, None)
             return taken
         except Exception as error:
@@ -155,7 +171,7 @@ def _hold_briefly(connection: psycopg.Connection[Any]) -> None:
     connection.execute(_HOLD_BRIEFLY + _CLOSE_SOON if is_new else _HOLD_BRIEFLY)
 
 
-def take_batch(connection: psycopg.Connection[Any], reader: LogReader, consumer: Consumer, position: int) -> int:
+def take_batch(connection: psycopg.Connection[Any], reader: Reader, consumer: Consumer, position: int) -> int:
     """Applies the batch after `position` and moves it, together or not at all; answers how many events were read, 0
     when another process works on it or has done so.
 
@@ -179,7 +195,7 @@ def take_batch(connection: psycopg.Connection[Any], reader: LogReader, consumer:
     return len(batch)
 
 
-def tell_batch(connection: psycopg.Connection[Any], reader: LogReader, teller: Teller, position: int) -> int:
+def tell_batch(connection: psycopg.Connection[Any], reader: Reader, teller: Teller, position: int) -> int:
     """Tells the batch after `position`, then moves it if nobody else has; answers how many events were read."""
     batch = reader.read(connection, position)
     if wanted := _wanted(teller, batch):

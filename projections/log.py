@@ -1,10 +1,10 @@
-"""Reading the log in order: batches of recorded events, decoded once for all who follow."""
+"""Reading a log in order: batches of recorded events, decoded once for all who follow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import psycopg
@@ -82,9 +82,35 @@ class LogReader:
         ]
 
 
-def head(connection: psycopg.Connection[Any]) -> int:
-    """The position of the last event of the log, 0 when it is empty."""
-    found = connection.cursor(row_factory=psycopg.rows.tuple_row)
-    found.execute("select log_head()")
-    (position,) = found.fetchone() or (0,)
-    return int(position)
+class Reader(Protocol):
+    """Reads batches of a log: what comes after a position, in order, none beyond `until`."""
+
+    def read(self, connection: psycopg.Connection[Any], after: int, until: int | None = None) -> Sequence[Any]: ...
+
+    def forget(self) -> None: ...
+
+
+class Log(NamedTuple):
+    """What can be followed: the channel that tells of more, where its `end` is (in SQL), and how it is read. A follower
+    that is `far` behind shows what is too old."""
+
+    channel: str
+    end: str
+    reader: Callable[[Decode], Reader]
+    far: int
+
+    def head(self, connection: psycopg.Connection[Any]) -> int:
+        """The position of its last entry, 0 when it is empty."""
+        cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
+        cursor.execute(f"select {self.end}")
+        (position,) = cursor.fetchone() or (0,)
+        return int(position)
+
+
+EVENTS = Log("usher_log", "log_head()", LogReader, far=5_000)
+
+
+def log_of(follower: Any) -> Log:
+    """Which log it follows; the events when it does not say."""
+    log: Log = getattr(follower, "log", EVENTS)
+    return log

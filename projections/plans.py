@@ -76,7 +76,7 @@ def _prefix(recorded: Recorded) -> Iterable[Statement]:
 
 class Plans(ReadModel):
     name = "plans"
-    version = 2
+    version = 3
     tables = ("products", "plans", "plan_versions")
     tenants_see: ClassVar[Mapping[str, str]] = {
         "products": EVERYBODYS,

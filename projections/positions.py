@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import tuple_row
 
-from projections.log import head
+from projections.log import EVENTS, Log, log_of
 from projections.read_model import Follower, ReadModel
 
 _PATIENCE = 0.5
@@ -77,8 +77,9 @@ def lock(connection: psycopg.Connection[Any], read_model: ReadModel) -> Place:
 def status(connection: psycopg.Connection[Any], consumers: Sequence[Follower]) -> list[dict[str, Any]]:
     """For each follower its name, position, the log's position, lag (events), error and since when, last move, and
     whether its tables have to be built again."""
-    known, log_position = places(connection, [consumer.name for consumer in consumers]), head(connection)
-    return [_status(connection, consumer, known.get(consumer.name), log_position) for consumer in consumers]
+    known = places(connection, [consumer.name for consumer in consumers])
+    heads = {log: log.head(connection) for log in {log_of(consumer) for consumer in consumers}}
+    return [_status(connection, consumer, known.get(consumer.name), heads[log_of(consumer)]) for consumer in consumers]
 
 
 def _status(
@@ -110,25 +111,25 @@ def is_stale(consumer: Follower, digest: str) -> bool:
     return isinstance(consumer, ReadModel) and consumer.digest != digest
 
 
-def position_of(connection: psycopg.Connection[Any], name: str) -> int:
-    """Up to which position of the log a read model speaks (the header `X-Log-Position`).
+def position_of(connection: psycopg.Connection[Any], name: str, log: Log = EVENTS) -> int:
+    """Up to which position of its log a read model speaks (the header `X-Log-Position`).
 
     Waits a moment for one that is behind: whoever was answered by a command finds its effect in the next list. Not for
     one that has stopped, or that nobody moves.
     """
-    (position, is_stopped, wanted), patience = _reached(connection, name), _PATIENCE
+    (position, is_stopped, wanted), patience = _reached(connection, name, log), _PATIENCE
     while position < wanted and patience > 0 and not is_stopped and _is_followed(connection):
         time.sleep(_LOOK_AGAIN)
         patience -= _LOOK_AGAIN
-        position, is_stopped, _ = _reached(connection, name)
+        position, is_stopped, _ = _reached(connection, name, log)
     return position
 
 
-def _reached(connection: psycopg.Connection[Any], name: str) -> tuple[int, bool, int]:
-    """Where a follower is, whether it has stopped there, and where the log is: asked by every list."""
+def _reached(connection: psycopg.Connection[Any], name: str, log: Log) -> tuple[int, bool, int]:
+    """Where a follower is, whether it has stopped there, and where its log is: asked by every list."""
     cursor = connection.cursor(row_factory=tuple_row)
     cursor.execute(
-        "select coalesce(max(position), 0), coalesce(bool_or(error is not null), false), log_head()"
+        f"select coalesce(max(position), 0), coalesce(bool_or(error is not null), false), {log.end}"
         " from follower_positions where name = %s",
         (name,),
     )

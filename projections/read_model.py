@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import psycopg
 
 from domain.aggregate import Event
-from projections.log import Recorded
+from projections.log import EVENTS, Log, Recorded
 
 Statement = tuple[str, Sequence[Any] | Mapping[str, Any]]
 Handler = Callable[[Recorded], Iterable[Statement]]
@@ -77,6 +77,7 @@ class ReadModel:
     tables: ClassVar[tuple[str, ...]]
     handlers: ClassVar[Mapping[type[Event], Handler]]
     gathered: ClassVar[tuple[str, ...]] = ()
+    log: ClassVar[Log] = EVENTS
     tenants_see: ClassVar[Mapping[str, str]] = {}
     version: ClassVar[int] = 1
     """Raise it when a handler changes what it writes: then the tables are built again, though of the same shape."""

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from projections.building import Building, Progress
 from projections.follower import connect
-from projections.log import BATCH, Decode, head
+from projections.log import BATCH, Decode
 from projections.positions import lock, needs_rebuild, prepare, register
 from projections.read_model import ReadModel
 
@@ -43,7 +43,7 @@ def _rebuild(database_url: str, decode: Decode, read_model: ReadModel, progress:
             return None  # whoever we waited for has done it
         register(building.connection, [read_model])
         built = 0
-        while (last := head(building.connection)) - built > _NEAR:
+        while (last := building.log.head(building.connection)) - built > _NEAR:
             building.build(last, progress)
             built = last
         position = _swap(building, read_model)
@@ -69,11 +69,12 @@ def _take_over(building: Building, read_model: ReadModel) -> int:
     """While the follower's place is locked nobody writes into the live tables."""
     connection = building.connection
     lock(connection, read_model)
-    last = head(connection)
+    last = building.log.head(connection)
     building.bring(read_model, last)
     connection.execute("set local lock_timeout = '2s'")
+    live = sql.SQL(", ").join(sql.Identifier("public", table) for table in read_model.tables)
+    connection.execute(sql.SQL("drop table if exists {}").format(live))  # together: policies may name one of the others
     for table in read_model.tables:
-        connection.execute(sql.SQL("drop table if exists public.{}").format(sql.Identifier(table)))
         name = sql.Identifier(building.schema, table)
         connection.execute(sql.SQL("alter table {} set schema public").format(name))
     connection.execute(

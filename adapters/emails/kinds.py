@@ -63,6 +63,18 @@ _FAILED_MORE = {
     "confirms": "any: the bank waits for the customer's word",
     **_PAY_URL,
 }
+_QUOTA = {
+    **_LICENSE,
+    "meter_name": "text: what is counted, e.g. API calls",
+    "used": "Decimal: how much was used",
+    "limit": "int: how much the plan allows",
+    "upgrade_url": "http(s) address where there is more",
+}
+_QUOTA_MORE = {
+    "resets_at": "datetime: when the count begins anew",
+    "stops": "any: more than the limit is refused",
+    "goes_on": "any: more than the limit is only noted",
+}
 
 CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
     {
@@ -170,6 +182,8 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
         MailKind.CREDIT_NOTE_ISSUED: Context(
             {**_INVOICE, "credit_number": "text: the credit note's number"}, _PRODUCT, attachments=1
         ),
+        MailKind.QUOTA_WARNING: Context(_QUOTA, _QUOTA_MORE, tone=Tone.WARNING),
+        MailKind.QUOTA_REACHED: Context(_QUOTA, _QUOTA_MORE, tone=Tone.BAD),
         MailKind.WEBHOOK_ENDPOINT_DISABLED: Context(
             required={
                 "endpoint": "text: its scheme, host and port; the rest of the URL may be secret",

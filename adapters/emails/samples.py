@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -49,6 +50,12 @@ SAMPLES: Mapping[str, Any] = MappingProxyType(
         "inviter": "grace@engines.example",
         "trial_ended": "yes",
         "unpaid": "yes",
+        "meter_name": "API calls",
+        "used": Decimal("8000"),
+        "limit": 10_000,
+        "upgrade_url": "https://licences.example.com/pricing",
+        "stops": "yes",
+        "goes_on": "yes",
         "endpoint": "https://hooks.example.com",
         "endpoint_id": "018f0000-0000-7000-8000-000000000002",
         "resumes_at": 4711,
@@ -57,11 +64,16 @@ SAMPLES: Mapping[str, Any] = MappingProxyType(
         **dict.fromkeys(
             ("expires_at", "works_until", "next_charge_at", "trial_ends_at", "renews_at", "ends_at", "due_at"), _LATER
         ),
+        "resets_at": datetime(2026, 4, 1, tzinfo=UTC),
         "next_attempt_at": AT + timedelta(days=3),
         "expires_on": datetime(2026, 3, 31, tzinfo=UTC),
     }
 )
-_LEFT_OUT = {MailKind.SUBSCRIPTION_CONFIRMED: ("trial_ends_at", "ends_at")}
+_LEFT_OUT = {
+    MailKind.SUBSCRIPTION_CONFIRMED: ("trial_ends_at", "ends_at"),
+    MailKind.QUOTA_WARNING: ("goes_on",),
+    MailKind.QUOTA_REACHED: ("goes_on",),
+}
 """Of keys that exclude each other, those that a preview does without."""
 
 

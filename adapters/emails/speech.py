@@ -69,6 +69,7 @@ class Speech:
             "money": self.money,
             "price": self.price,
             "count": self.count,
+            "number": self.number,
             "reason": lambda reason: self._words["reasons"].get(reason) or self.own(reason),
             "role": lambda role: self._words["roles"][role],
             "begun": lambda text: text[:1].upper() + text[1:],
@@ -82,12 +83,16 @@ class Speech:
         """`$99.00 a month`."""
         forms = self._words["prices"][price.interval.value]
         return self._form(forms, price.interval_count).format(
-            n=self._number(price.interval_count), amount=self.money(price.money)
+            n=self.number(price.interval_count), amount=self.money(price.money)
         )
 
     def count(self, number: int, thing: str) -> str:
         """`1 seat`, `10 seats`."""
-        return self._form(self._words["counts"][thing], number).format(n=self._number(number))
+        return self._form(self._words["counts"][thing], number).format(n=self.number(number))
+
+    def number(self, number: int | Decimal) -> str:
+        """`8,000`; every decimal that is there."""
+        return format_decimal(Decimal(number), locale=self._locale, decimal_quantization=False)
 
     def _moment_in(self, style: str) -> Callable[[datetime], str]:
         def said(at: datetime) -> str:
@@ -100,6 +105,3 @@ class Speech:
     def _form(self, forms: Mapping[str, str], number: int) -> str:
         """By the language's plural rules (CLDR)."""
         return forms.get(self._locale.plural_form(number), forms["other"])
-
-    def _number(self, number: int) -> str:
-        return format_decimal(Decimal(number), locale=self._locale)

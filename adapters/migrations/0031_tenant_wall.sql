@@ -117,7 +117,7 @@ declare
 begin
     if owner = usher_organization() or (owner is null and exists (
         select from stored_events s
-        where s.originator_id = stream and split_part(s.topic, '.', 1) in ('plan', 'product', 'price_book', 'tax_rate', 'vendor')))
+        where s.originator_id = stream and split_part(s.topic, '.', 1) in ('plan', 'product', 'price_book', 'meter', 'tax_rate', 'vendor')))
     then
         return query select * from stored_events s where s.originator_id = stream;
     end if;

@@ -18,6 +18,7 @@ from scripts.benchmarks.outbound import outbound
 from scripts.benchmarks.pools import seats
 from scripts.benchmarks.scale_out import standby
 from scripts.benchmarks.tenants import tenants
+from scripts.benchmarks.usage import usage
 
 Benchmark = Callable[[Installation, Effort], Iterator[Figure]]
 
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "acquire": acquire,
     "validate": validate,
     "webhooks": webhooks,
+    "usage": usage,
     "outbound": outbound,
     "invoices": invoices,
     "group-commit": group_commit,

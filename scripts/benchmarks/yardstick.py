@@ -10,7 +10,10 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from api.seats import AcquireAnswer, AcquireBody, HeartbeatAnswer, SeatsAnswer
+from api.standing import LimitSpan, LimitStanding
+from api.usage import CheckAnswer, CheckBody, UsageBody, UsageTaken
 from api.webhooks import StripeEvent, WebhookAnswer
+from domain.limit import Each, LimitPeriod
 
 _LEASE = "e" * 520
 _ENDS = datetime(2030, 1, 1, tzinfo=UTC)
@@ -70,9 +73,32 @@ def create_yardstick() -> FastAPI:
     async def stripe(body: StripeEvent) -> WebhookAnswer:
         return WebhookAnswer(received=True, event=body.id, duplicate=False)
 
+    @app.post("/api/v1/usage", status_code=202)
+    async def record(body: UsageBody) -> UsageTaken:
+        return UsageTaken(accepted=len(body.records), duplicates=0, position=1)
+
+    @app.post("/api/v1/usage/check")
+    async def check(body: CheckBody) -> CheckAnswer:
+        return CheckAnswer(allowed=True, remaining=999_999, over=False, limits=[_LIMIT])
+
     return app
 
 
+_LIMIT = LimitStanding(
+    meter="api_calls",
+    limit=1_000_000_000,
+    used=1,
+    reserved=0,
+    remaining=999_999_999,
+    granted=0,
+    period=LimitSpan(start=_ENDS, end=_ENDS),
+    per=LimitPeriod.MONTH,
+    each=Each.ORGANIZATION,
+    warn_at=0.8,
+    hard=True,
+    product="metered",
+    plan="metered",
+)
 _LICENSE: dict[str, Any] = {
     "id": str(UUID(int=1)),
     "key_hint": "CODI-…-N3PJ5",

@@ -60,11 +60,13 @@ def standing(services: Services) -> list[dict[str, Any]]:
     from projections.all import read_models
     from projections.dispatcher import Dispatcher
     from projections.positions import status as status_of
+    from projections.quota_tellers import QUOTA_TELLERS
     from projections.seat_limits import SeatLimits
     from projections.webhook_feeds import WebhookFeeds
 
     with services.database.connection() as connection:
-        found = status_of(connection, [*read_models(), SeatLimits, Dispatcher, WebhookFeeds])
+        others = (SeatLimits, Dispatcher, WebhookFeeds, *QUOTA_TELLERS)
+        found = status_of(connection, [*read_models(), *others])
     return [{**row, "state": _state(row)} for row in found]
 
 

@@ -27,7 +27,7 @@ FRAME = Frame(Letterhead("Analytical Engines"))
 REQUIRED = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].required]
 OPTIONAL = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].optional]
 EVERYWHERE = [(kind, language) for kind in MailKind for language in languages()]
-FILTERS = ("date", "moment", "month", "money", "price", "count", "reason", "advice", "begun", "role")
+FILTERS = ("date", "moment", "month", "money", "price", "count", "number", "reason", "advice", "begun", "role")
 
 
 def said(kind: MailKind, language: str = "en", **changes: object) -> Rendered:
@@ -214,7 +214,7 @@ def test_the_page_is_sound_and_loads_nothing_from_elsewhere(kind: MailKind, lang
     assert page.open == []
     assert page.tags.isdisjoint({"img", "script", "link", "iframe", "object", "form"})
     assert "src" not in page.attributes and "url(" not in html and "@import" not in html
-    assert page.links <= {SAMPLES["link"], SAMPLES["pay_url"], SAMPLES["manage_url"], UNSUBSCRIBE_URL}
+    assert page.links <= {SAMPLES[key] for key in ("link", "pay_url", "manage_url", "upgrade_url")} | {UNSUBSCRIBE_URL}
     assert "max-width:600px" in html and "prefers-color-scheme: dark" in html
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,14 +25,15 @@ def people_engine(settings: Settings) -> Iterator[Services]:
 
 
 class Client:
-    """Calls the application; `bearer` is sent with every request."""
+    """Calls the application; `bearer` is sent with every request. `run` says in which event loop."""
 
-    def __init__(self, app: FastAPI, bearer: str | None = None) -> None:
+    def __init__(self, app: FastAPI, bearer: str | None = None, run: Callable[..., Any] = asyncio.run) -> None:
         self._app = app
         self._bearer = bearer
+        self._run = run
 
     def as_(self, bearer: str | None) -> Client:
-        return Client(self._app, bearer)
+        return Client(self._app, bearer, self._run)
 
     def call(self, method: str, path: str, *, headers: dict[str, str] | None = None, **request: Any) -> httpx.Response:
         """One request; a path that does not begin with `//` is under the base path."""
@@ -40,7 +41,8 @@ class Client:
         if self._bearer is not None:
             headers.setdefault("Authorization", f"Bearer {self._bearer}")
         url = path[1:] if path.startswith("//") else f"/api/v1{path}"
-        return asyncio.run(self._send(method, url, headers=headers, **request))
+        answer: httpx.Response = self._run(self._send(method, url, headers=headers, **request))
+        return answer
 
     async def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
         transport = httpx.ASGITransport(app=self._app, client=("198.51.100.7", 5000))

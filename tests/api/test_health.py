@@ -88,8 +88,9 @@ def test_a_follower_that_has_stopped_is_named_without_what_stopped_it(client, se
 
 def test_a_follower_that_is_far_behind_is_named(client, services, monkeypatch, at_work):
     until_ready(client)
-    monkeypatch.setattr(health, "FARTHEST_BEHIND", -1)
-    assert "licenses is 0 events behind" in ready(client)[1]["checks"]["followers"]
+    impatient = {name: log._replace(far=-1) for name, log in health.FOLLOWERS.items()}
+    monkeypatch.setattr(health, "FOLLOWERS", impatient)
+    assert "licenses is 0 positions behind" in ready(client)[1]["checks"]["followers"]
 
 
 def away() -> None:

@@ -47,6 +47,7 @@ def anns(services, shop, ann) -> dict[str, str]:
         "ticket_id": str(uuid4()),
         "user_id": ann.client.get("/me").json()["user_id"],
         "invitation_id": _invited(ann),
+        "reservation_id": str(uuid4()),
         **_told(services, ann.organization_id),
         "mail_id": _mailed(services, ann.organization_id),
     }

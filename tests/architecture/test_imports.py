@@ -37,6 +37,7 @@ RULES = {
     "adapters/bootstrap_people.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_outbound.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_mail.py": Rule(frozenset({"domain", "application", "projections"})),
+    "adapters/bootstrap_usage.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_billing.py": Rule(frozenset({"domain", "application", "projections"})),
     "api": Rule(frozenset({"application", "projections", "domain"}), types=frozenset({"adapters"})),
     "workers": Rule(frozenset({"adapters.bootstrap", "application", "projections", "domain"})),

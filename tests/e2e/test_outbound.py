@@ -4,53 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from domain.organization import Organization
 from scripts.processes import prepare
+from tests.e2e.killing import ROOT, Engine, kill
 from tests.webhook_receiver import Receiver, Response, receiving
 from tests.workers.conftest import until
 
-ROOT = Path(__file__).parents[2]
 CATALOG = ROOT / "docs" / "catalogs" / "coditect.yaml"
-
-
-class Engine:
-    """Processes of `usher`, each started by its own command line, and killed without warning."""
-
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
-        self._environment = environment
-        self.log = log
-        self._running: list[subprocess.Popen[bytes]] = []
-
-    def start(self, kind: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "scripts.cli", kind]
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
-        self._running.append(process)
-        return process
-
-    def stop(self) -> list[int]:
-        for process in self._running:
-            process.send_signal(signal.SIGTERM)
-        return [process.wait(20) for process in self._running]
-
-    def end(self) -> None:
-        for process in self._running:
-            process.kill()
-            process.wait()
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from projections.building import Building, UnderWay
 from projections.comparison import SCHEMA, compare
 from projections.licenses import Licenses
-from projections.log import head
+from projections.log import EVENTS
 from projections.positions import position_of
 from tests.projections.followed import Followed, run
 
@@ -30,7 +30,7 @@ def lived(followed) -> Followed:
 def test_tables_that_followed_the_log_do_not_differ(lived):
     differences, seen = found(lived)
     assert differences == []
-    assert seen[-1] == (head(lived.connection), head(lived.connection))
+    assert seen[-1] == (EVENTS.head(lived.connection), EVENTS.head(lived.connection))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,11 @@ def test_a_follower_that_is_behind_is_compared_where_it_stands(lived):
     lived.license()
     lived.follow(Licenses())
     lived.license()
-    assert position_of(lived.connection, "seats") < position_of(lived.connection, "licenses") < head(lived.connection)
+    assert (
+        position_of(lived.connection, "seats")
+        < position_of(lived.connection, "licenses")
+        < EVENTS.head(lived.connection)
+    )
     assert found(lived)[0] == []
 
 

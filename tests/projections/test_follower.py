@@ -12,7 +12,7 @@ from domain.aggregate import Event
 from domain.license import License
 from projections.follower import Followers, connect, take_batch
 from projections.licenses import Licenses, list_licenses
-from projections.log import LogReader, Recorded, head
+from projections.log import EVENTS, LogReader, Recorded
 from projections.plans import Plans
 from projections.positions import NeedsRebuild, position_of, prepare, register, status
 from projections.read_model import ReadModel, insert
@@ -56,7 +56,7 @@ def spoil(followed: Followed, position: int) -> str:
 def test_an_event_that_cannot_be_decoded_stops_its_followers_and_no_other(followed):
     license = followed.license()
     followed.follow()
-    before = head(followed.connection)
+    before = EVENTS.head(followed.connection)
     followed.sit(license)
     state = spoil(followed, before + 1)
     followed.license()
@@ -114,7 +114,7 @@ def test_followers_that_want_nothing_of_a_batch_pass_over_it(followed):
     for _ in range(3):
         followed.license()
     followed.follow()
-    assert {each["position"] for each in standing(followed).values()} == {3}
+    assert {each["lag"] for each in standing(followed).values()} == {0}
     assert position_of(followed.connection, "plans") == 3
     assert position_of(followed.connection, "never registered") == 0
 

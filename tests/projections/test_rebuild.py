@@ -13,7 +13,7 @@ from projections.building import Building, UnderWay
 from projections.comparison import compare
 from projections.follower import Followers, connect
 from projections.licenses import Licenses, list_licenses
-from projections.log import BATCH, head
+from projections.log import BATCH, EVENTS
 from projections.plans import Plans
 from projections.positions import position_of, prepare, status
 from projections.rebuild import rebuild, rebuild_outdated
@@ -52,7 +52,7 @@ def test_tables_that_were_spoiled_are_right_again_after_a_rebuild(followed):
     followed.sit(license)
     followed.follow()
     run(followed.connection, "update licenses set seats = 99; delete from seats_taken")
-    assert rebuild(followed.url, followed.decode, Licenses(), silent) == head(followed.connection)
+    assert rebuild(followed.url, followed.decode, Licenses(), silent) == EVENTS.head(followed.connection)
     rebuild(followed.url, followed.decode, Seats(), silent)
     assert list_licenses(followed.connection, now=NOW, limit=9)[0]["seats"] == 10
     assert followed.fetch("select taken from seats_taken") == [(1,)]
@@ -64,7 +64,7 @@ def test_a_rebuild_shows_how_far_it_is(followed):
     followed.follow()
     seen: list[tuple[int, int]] = []
     rebuild(followed.url, followed.decode, Licenses(), lambda *at: seen.append(at))
-    last = head(followed.connection)
+    last = EVENTS.head(followed.connection)
     assert [position for position, _ in seen] == sorted(position for position, _ in seen)
     assert len(seen) >= 3 and seen[-1] == (last, last)
 
@@ -207,5 +207,5 @@ def test_readers_writers_and_the_follower_go_on_while_it_is_rebuilt(followed):
     assert problems == []
     assert lists == sorted(lists)
     assert len(list_licenses(followed.connection, now=NOW, limit=99)) == 41
-    assert position_of(followed.connection, "licenses") == head(followed.connection)
+    assert position_of(followed.connection, "licenses") == EVENTS.head(followed.connection)
     assert compare(followed.url, followed.decode, followed.read_models, silent) == []

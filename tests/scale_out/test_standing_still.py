@@ -56,7 +56,7 @@ def test_a_group_commit_that_stops_while_it_sends_loses_its_locks(database, data
 
     async def stall() -> None:
         log = GroupCommit(database_url, EventCodec())
-        connection = await log._connected()
+        connection = await log._line._connected()
         with pytest.raises(psycopg.OperationalError):
             async with connection.transaction(), connection.pipeline():
                 await connection.execute(row, (uuid4(),))

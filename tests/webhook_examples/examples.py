@@ -33,6 +33,7 @@ _FIRST = {
     "organization": "organization.registered",
     "api_key": "api_key.issued",
     "queue_ticket": "queue_ticket.taken",
+    "quota": "quota.opened",
     "webhook_endpoint": "webhook_endpoint.added",
 }
 """What begins the stream of each kind of thing."""

@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import SessionClosed
 
-MOMENT = timedelta(seconds=1)
+MOMENT = timedelta(seconds=5)
 
 
 async def reason_of(asked) -> str:
