@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import Any
 
-from adapters.bootstrap_billing import BillingServices
+from adapters.bootstrap_buying import BuyingServices
 from adapters.bootstrap_mail import MailServices
 from adapters.bootstrap_outbound import OutboundServices
 from adapters.bootstrap_people import PeopleServices
+from adapters.bootstrap_tokens import TokenServices
 from adapters.bootstrap_usage import UsageServices
 from adapters.group_commit import GroupCommit
 from adapters.infrastructure import required
@@ -52,7 +53,7 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(PeopleServices, BillingServices, MailServices, OutboundServices, UsageServices):
+class Services(PeopleServices, BuyingServices, MailServices, OutboundServices, UsageServices, TokenServices):
     """What the system can be asked to do, in one process."""
 
     @cached_property

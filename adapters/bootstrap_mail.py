@@ -14,7 +14,6 @@ from adapters.emails.speech import languages
 from adapters.infrastructure import Infrastructure
 from adapters.mail_log import MailLog
 from adapters.mailer import Mailer
-from adapters.stripe_portal import StripePortal
 from application.invoice_notices import InvoiceNotices
 from application.license_notices import LicenseNotices
 from application.mail_addresses import MailAddresses
@@ -32,9 +31,12 @@ from domain.ids import vendor_id
 from domain.vendor import Identity, Vendor
 
 if TYPE_CHECKING:
+    from adapters.stripe_client import Stripe
+    from application.buying import Buying
     from application.catalog import Catalog
     from application.license_keys import LicenseKeys
     from application.member_notices import MemberNotices
+    from application.sign_in_notices import SignInNotices
     from application.store import Store
     from application.users import Users
     from application.webhook_notices import WebhookNotices
@@ -48,8 +50,11 @@ class MailServices(Infrastructure):
         catalog: Catalog
         users: Users
         license_keys: LicenseKeys
+        buying: Buying
+        stripe_account: Stripe | None
         webhook_notices: WebhookNotices
         member_notices: MemberNotices
+        sign_in_notices: SignInNotices
 
         @property
         def upgrade_url(self) -> str: ...
@@ -97,9 +102,12 @@ class MailServices(Infrastructure):
 
     @cached_property
     def managing(self) -> Managing:
-        key, base = self.settings.stripe_secret_key, self.settings.stripe_api_base
-        portal = StripePortal(key, api_base=base) if key else None
+        portal = self._portal if self.stripe_account else None
         return Managing(self.store, portal, self.tokens, self.clock, public_url=self.settings.public_url)
+
+    def _portal(self, organization_id: UUID, subscription_id: UUID, return_url: str) -> str:
+        opened = self.buying.portal(organization_id, return_url=return_url, subscription_id=subscription_id)
+        return opened.url or return_url
 
     @cached_property
     def purchases(self) -> Purchases:
@@ -112,6 +120,7 @@ class MailServices(Infrastructure):
         parts = (
             PersonNotices(store, self.readers, self.users),
             self.member_notices,
+            self.sign_in_notices,
             LicenseNotices(store, purchases, self.license_keys, self.license_file, license_file_name, clock),
             SubscriptionNotices(store, purchases, clock),
             InvoiceNotices(store, self.readers, purchases, *papers, clock),

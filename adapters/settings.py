@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
-from adapters.environment import PREFIX, Environment, SettingsInvalid, read_dotenv, without_password
+from adapters.environment import PREFIX, Environment, Setting, SettingsInvalid, read_dotenv, without_password
 from adapters.kept_secret import kept_secret
+from adapters.login_settings import LOGIN_SECRETS, LOGIN_SETTINGS, login_fields
 from adapters.redis_address import SCHEMES, ClusterUrl, is_cluster
 
 __all__ = ["SETTINGS", "Mode", "Setting", "Settings", "SettingsInvalid"]
@@ -22,15 +23,6 @@ class Mode(StrEnum):
 
     SANDBOX = "sandbox"
     PRODUCTION = "production"
-
-
-class Setting(NamedTuple):
-    """One line of the documentation that `usher doctor` prints; `name` is without the prefix."""
-
-    name: str
-    meaning: str
-    default: str
-    example: str
 
 
 SETTINGS = (
@@ -52,6 +44,12 @@ SETTINGS = (
         "https://example.com/pricing",
     ),
     Setting("API_WORKERS", "API processes", "1", "4"),
+    Setting(
+        "TRUSTED_PROXIES",
+        "proxies whose X-Forwarded-For is believed; * trusts all, none nobody",
+        "127.0.0.1,::1",
+        "10.0.0.0/8",
+    ),
     Setting("ADMIN_KEY", "the vendor's first key, 16 characters or more", "made when embedded", "usk_…"),
     Setting(
         "SECRET_KEY",
@@ -71,11 +69,23 @@ SETTINGS = (
     Setting("STRIPE_API_BASE", "another server in place of Stripe, sandbox only", "Stripe", "http://127.0.0.1:8001"),
     Setting("SMTP_URL", "outgoing mail", "none: mails are caught and shown", "smtps://user:password@mail:465"),
     Setting("MAIL_FROM", "sender of mails", "Usher <usher@localhost>", "Acme Licences <licences@example.com>"),
+    *LOGIN_SETTINGS,
     Setting("LOG_LEVEL", "debug, info, warning or error", "info", "warning"),
     Setting("LOG_FORMAT", "console or json", "console in sandbox, else json", "json"),
 )
-SECRETS = frozenset({"admin_key", "secret_key", "stripe_secret_key", "stripe_webhook_secrets"})
-URLS = frozenset({"database_url", "redis_url", "broker_url", "public_url", "stripe_api_base", "smtp_url"})
+SECRETS = frozenset({"admin_key", "secret_key", "stripe_secret_key", "stripe_webhook_secrets"}) | LOGIN_SECRETS
+URLS = frozenset(
+    {
+        "database_url",
+        "redis_url",
+        "broker_url",
+        "public_url",
+        "stripe_api_base",
+        "smtp_url",
+        "github_url",
+        "oidc_issuer",
+    }
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,11 +106,17 @@ class Settings:
     public_url: str = "http://127.0.0.1:8000"
     upgrade_url: str | None = None
     api_workers: int = 1
+    trusted_proxies: str = "127.0.0.1,::1"
     stripe_secret_key: str | None = None
     stripe_webhook_secrets: tuple[str, ...] = ()
     stripe_api_base: str | None = None
     smtp_url: str | None = None
     mail_from: str = "Usher <usher@localhost>"
+    google_client: str | None = None
+    github_client: str | None = None
+    github_url: str = "https://github.com"
+    oidc_client: str | None = None
+    oidc_issuer: str | None = None
     log_level: str = "info"
     log_format: str = "console"
     warnings: tuple[str, ...] = ()
@@ -181,11 +197,13 @@ def _settings_of(given: Environment) -> Settings:
         public_url=(given.url("PUBLIC_URL", "http", "https") or _local_url(host, port)).rstrip("/"),
         upgrade_url=given.url("UPGRADE_URL", "http", "https"),
         api_workers=given.number("API_WORKERS", 1, 256),
+        trusted_proxies=given.networks("TRUSTED_PROXIES", "127.0.0.1,::1"),
         stripe_secret_key=_stripe_secret_key(given, mode),
         stripe_webhook_secrets=_stripe_webhook_secrets(given),
         stripe_api_base=_stripe_api_base(given, mode),
         smtp_url=given.url("SMTP_URL", "smtp", "smtps"),
         mail_from=given.text("MAIL_FROM", "Usher <usher@localhost>"),
+        **login_fields(given, is_production=mode is Mode.PRODUCTION),
         log_level=given.choice("LOG_LEVEL", ("debug", "info", "warning", "error"), "info"),
         log_format=given.choice("LOG_FORMAT", ("console", "json"), "console" if mode is Mode.SANDBOX else "json"),
     )

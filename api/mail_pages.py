@@ -10,7 +10,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.auth import opened_by
+from api.buying import ASKS
 from api.errors import status_of
+from api.limits import admit
 from api.pages import fields, page, paragraph
 from domain.errors import UsherError
 
@@ -69,10 +71,16 @@ async def open_billing(request: Request, token: str = Query("", max_length=4096)
     """Leads on to the payment provider's page."""
     services: Services = request.app.state.services
     try:
-        url = await run_in_threadpool(services.managing.open, token)
+        url = await run_in_threadpool(_open, services, token)
     except UsherError as error:
         return page("This page cannot be opened", paragraph(error.message), status=status_of(error))
     return RedirectResponse(url, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+
+def _open(services: Services, token: str) -> str:
+    subscription = services.managing.check(token)
+    admit(services, ASKS, str(subscription.organization_id))
+    return services.managing.open(token)
 
 
 def _choice(address: MailAddress | None, token: str) -> HTMLResponse:

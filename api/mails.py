@@ -15,6 +15,7 @@ from api.idempotency import RepeatableRoute
 from api.paging import Listing, Page, page_of
 from api.parameters import known_parameters
 from domain.api_key import Scope
+from domain.errors import InvalidRequest
 from domain.mail_address import Cause
 from domain.mail_kinds import MailKind
 from domain.notice import MailStatus
@@ -121,6 +122,14 @@ class Conditions:
         until: Time | None = Query(None, description="Before this time."),
     ) -> None:
         self.chosen = {"kind": kind, "status": status, "thread": about, "since": since, "until": until}
+
+
+def spoken(services: Services, language: str) -> str:
+    """A language that mails are written in; `InvalidRequest`."""
+    known = services.mail_languages()
+    if language not in known:
+        raise InvalidRequest.field("language", f"there are mails in {', '.join(known)}")
+    return language
 
 
 @router.get("/mails")

@@ -15,10 +15,12 @@ from api.auth import ANYBODY, PERSON, Caller, address_of, let_in, opened_by, req
 from api.bodies import Body, Code, Email, Line, Moment, Password, Search, Token
 from api.idempotency import RepeatableRoute
 from api.limits import Limit, admit
+from api.mails import spoken
 from api.pages import verified_page, wants_page
 from api.paging import Listing, Page, page_of
+from api.step_up import recently_proven
 from domain.api_key import Scope
-from domain.errors import InvalidRequest, NotAuthenticated, NotFound
+from domain.errors import NotAuthenticated, NotFound
 from domain.role import Role
 
 if TYPE_CHECKING:
@@ -88,6 +90,9 @@ class UserListing(Listing):
 
 class SessionAnswer(BaseModel):
     organization_id: UUID | None
+    way: str
+    device: str | None
+    network: str | None
     started_at: Moment
     expires_at: Moment
 
@@ -118,12 +123,22 @@ class HistoryItem(BaseModel):
     occurred_at: Moment
 
 
+class LinkedAnswer(BaseModel):
+    provider: str
+    issuer: str
+    subject: str
+    email: str | None
+    linked_at: Moment
+
+
 class ExportAnswer(BaseModel):
     exported_at: Moment
     person: MeAnswer
     memberships: list[MembershipAnswer]
     invitations: list[InvitedAnswer] = Field(description="To the person's address, neither accepted nor withdrawn.")
     sessions: list[SessionAnswer]
+    linked: list[LinkedAnswer] = Field(description="Accounts of other providers, to sign in by.")
+    second_factor_since: Moment | None
     api_keys: list[KeyAnswer] = Field(description="Of the organizations that the person owns.")
     history: list[HistoryItem]
 
@@ -168,7 +183,7 @@ def rename_me(
     if body.company_name is not None:
         of_member(Scope.ORGANIZATION_WRITE).check(caller)
     if body.language is not None:
-        services.users.choose_language(_id(caller), _spoken(services, body.language))
+        services.users.choose_language(_id(caller), spoken(services, body.language))
     services.users.rename(
         _id(caller),
         full_name=body.full_name,
@@ -183,9 +198,11 @@ def erase_me(caller: Caller = let_in(PERSON), services: Services = Depends(servi
     """Erases the person: name, address and password are deleted, sessions and memberships end, history keeps only ids.
 
     409 `last_owner`: others would be left without an owner. 409 `subscriptions_running`: nobody would be left who can
-    end them. An organization that is left with nobody loses its keys too.
+    end them. An organization that is left with nobody loses its keys too. 403 `step_up_required`: the last proof of who
+    it is is older than ten minutes.
     """
     profile_of(services, caller)
+    recently_proven(caller, services)
     services.erasure.erase(_id(caller))
 
 
@@ -202,11 +219,14 @@ def export_me(caller: Caller = let_in(PERSON), services: Services = Depends(serv
         memberships=[membership_answer(each) for each in joined],
         invitations=[InvitedAnswer(**each._asdict()) for each in services.invitations.to(me.email)],
         sessions=[
-            SessionAnswer(
-                organization_id=session.organization_id, started_at=session.started_at, expires_at=session.expires_at
-            )
+            SessionAnswer(**{name: getattr(session, name) for name in SessionAnswer.model_fields})
             for session in services.users.sessions(user_id)
         ],
+        linked=[
+            LinkedAnswer(**{name: getattr(each, name) for name in LinkedAnswer.model_fields})
+            for each in services.provider_logins.of_user(user_id)
+        ],
+        second_factor_since=services.second_factors.standing(user_id).since,
         api_keys=[
             KeyAnswer(id=key.key_id, name=key.name, prefix=key.prefix, created_at=key.created_at) for key in keys
         ],
@@ -263,13 +283,6 @@ def _me(services: Services, caller: Caller) -> MeAnswer:
         company_name=contact.company_name if contact else None,
         language=profile.user.language,
     )
-
-
-def _spoken(services: Services, language: str) -> str:
-    known = services.mail_languages()
-    if language not in known:
-        raise InvalidRequest.field("language", f"there are mails in {', '.join(known)}")
-    return language
 
 
 def _item(person: Person) -> UserItem:

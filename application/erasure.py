@@ -57,7 +57,8 @@ class Erasure:
         end what is charged again; then nothing is erased. Again: no effect.
         """
         joined = [each.organization_id for each in self._memberships.of_user(user_id)]
-        self._works.run(lambda work, now: self._erase(work, user_id, joined, now))
+        with self._sessions.ended_of(user_id):
+            self._works.run(lambda work, now: self._erase(work, user_id, joined, now))
         self._keys.forget()
         for organization_id in joined:
             self._memberships.changed(organization_id, user_id)

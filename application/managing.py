@@ -3,6 +3,7 @@ only bought, and have no account."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,20 +14,20 @@ from domain.subscription import Subscription
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
-    from adapters.stripe_portal import StripePortal
     from adapters.tokens import Tokens
 
 _LINK_FOR = timedelta(days=35)
 """A renewal is announced a month before."""
 _PROVIDER = "stripe"
 
+Portal = Callable[[UUID, UUID, str], str]
+
 
 class Managing:
-    """`portal` None: no provider can be asked for its page, and mails have no such link."""
+    """`portal` None: no provider can be asked for its page, and mails have no such link. Else it opens the page of
+    (organization, subscription, where it leads back to)."""
 
-    def __init__(
-        self, store: Store, portal: StripePortal | None, tokens: Tokens, clock: Clock, *, public_url: str
-    ) -> None:
+    def __init__(self, store: Store, portal: Portal | None, tokens: Tokens, clock: Clock, *, public_url: str) -> None:
         self._store = store
         self._portal = portal
         self._tokens = tokens
@@ -54,4 +55,5 @@ class Managing:
         subscription = self.check(token)
         if self._portal is None:
             raise NotFound("There is no page of the payment provider here.")
-        return self._portal.open(subscription.provider_id, return_url=f"{self._public_url}/billing?token={token}")
+        return_url = f"{self._public_url}/billing?token={token}"
+        return self._portal(subscription.organization_id, subscription.id, return_url)

@@ -35,7 +35,7 @@ class PersonNotices:
 
     def _verify_email(self, event: User.Registered) -> Draft | None:
         link = self._users.verification_link(event.originator_id)
-        return self._to(event, MailKind.VERIFY_EMAIL, _linked(link)) if link else None
+        return self._to(event, MailKind.VERIFY_EMAIL, linked(link)) if link else None
 
     def _welcome(self, event: User.EmailVerified) -> Draft | None:
         """To whoever founded an organization; who comes by an invitation has just read that it worked."""
@@ -46,7 +46,7 @@ class PersonNotices:
 
     def _reset_password(self, event: User.PasswordResetRequested) -> Draft | None:
         link = self._users.reset_link(event.originator_id)
-        return self._to(event, MailKind.RESET_PASSWORD, _linked(link)) if link else None
+        return self._to(event, MailKind.RESET_PASSWORD, linked(link)) if link else None
 
     def _password_changed(self, event: User.PasswordChanged) -> Draft | None:
         context = {"changed_at": event.timestamp, "link": self._users.forgot_password_url()}
@@ -57,5 +57,6 @@ class PersonNotices:
         return Draft(kind, reader, context) if reader else None
 
 
-def _linked(link: Link) -> dict[str, Any]:
+def linked(link: Link) -> dict[str, Any]:
+    """What a mail says of its link."""
     return {"link": link.url, "expires_at": link.expires_at}

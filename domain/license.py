@@ -220,6 +220,8 @@ class License(Aggregate):
 
         def apply(self, license: License) -> None:
             license.revoked_reason = self.reason
+            license.payment = GOOD  # counts no more: of a refund and an end, either may be told first
+            license.is_held_by_payment = False
 
     class Resized(Aggregate.Event):
         TOPIC = "license.resized"

@@ -15,6 +15,13 @@ class MailKind(StrEnum):
     WELCOME = "welcome"
     RESET_PASSWORD = "reset_password"
     PASSWORD_CHANGED = "password_changed"
+    SIGN_IN_LINK = "sign_in_link"
+    SIGN_IN_SLOWED = "sign_in_slowed"
+    NEW_DEVICE = "new_device"
+    CONFIRM_NEW_EMAIL = "confirm_new_email"
+    EMAIL_CHANGING = "email_changing"
+    EMAIL_CHANGED = "email_changed"
+    SIGN_IN_CHANGED = "sign_in_changed"
     INVITATION = "invitation"
     MEMBER_ROLE_CHANGED = "member_role_changed"
     MEMBER_REMOVED = "member_removed"
@@ -54,6 +61,8 @@ REMINDERS = frozenset({MailKind.RENEWAL_NOTICE, MailKind.SUBSCRIPTION_ENDING, Ma
 _ALWAYS = frozenset(
     {
         *(MailKind.VERIFY_EMAIL, MailKind.WELCOME, MailKind.RESET_PASSWORD, MailKind.PASSWORD_CHANGED),
+        *(MailKind.SIGN_IN_LINK, MailKind.SIGN_IN_SLOWED, MailKind.NEW_DEVICE, MailKind.SIGN_IN_CHANGED),
+        *(MailKind.CONFIRM_NEW_EMAIL, MailKind.EMAIL_CHANGING, MailKind.EMAIL_CHANGED),
         *(MailKind.INVITATION, MailKind.MEMBER_ROLE_CHANGED, MailKind.MEMBER_REMOVED),
         *(MailKind.OWNERSHIP_RECEIVED, MailKind.OWNERSHIP_TRANSFERRED),
         *(MailKind.LICENSE_ISSUED, MailKind.WEBHOOK_ENDPOINT_DISABLED),

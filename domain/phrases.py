@@ -17,12 +17,14 @@ from domain.money import Money
 from domain.payment import Payment
 from domain.plan import Interval, PlanTerms, Price
 from domain.price_book import PriceBook
+from domain.provider_desk import Asked, Ended
 from domain.provider_facts import DisputeOutcome, Figures
 from domain.queue_ticket import QueueTicket
 from domain.seat import CloseReason, Seat
 from domain.seat_denial import Denial, SeatDenial
 from domain.standing import PaymentStanding
-from domain.subscription import Purchase, Subscription
+from domain.subscription import Subscription
+from domain.subscription_terms import Purchase
 from domain.webhook_endpoint import DisabledReason
 
 
@@ -80,8 +82,20 @@ def by(user_id: UUID | None) -> str:
 _PROVIDERS = {"stripe": "Stripe", "lemonsqueezy": "Lemon Squeezy", "phonepe": "PhonePe"}
 
 
+def key_bounds(expires_at: datetime | None, networks: int, product: str | None = None) -> str:
+    """From where, until when and for what an API key is good; nothing when without bounds."""
+    bounds = [f"for product {product}"] if product else []
+    bounds += [f"from {count(networks, 'network')} only"] if networks else []
+    bounds += [f"until {when(expires_at)}"] if expires_at else []
+    return "".join(f", {each}" for each in bounds)
+
+
 def provider(code: str) -> str:
     return _PROVIDERS.get(code, code)
+
+
+def command(event: Asked | Ended) -> str:
+    return f" (command {event.number})"
 
 
 # --- what is sold ---
@@ -205,6 +219,20 @@ def started(event: Subscription.Started) -> str:
 def status_changed(event: Subscription.StatusChanged) -> str:
     over = f"; it ended on {when(event.ended_at)}" if event.ended_at else ""
     return f"The subscription is {event.status.replace('_', ' ')} now{over}"
+
+
+def held(event: Subscription.HeldChangeSet) -> str:
+    if (change := event.change) is None:
+        return "No change waits for its payment any more"
+    what = f"{count(change.quantity, 'unit')} of {bought(change.purchase)}"
+    return f"A change to {what} waits for its payment {until(change.expires_at)}"
+
+
+def planned(event: Subscription.PlannedChangeSet) -> str:
+    if (change := event.change) is None:
+        return f"Schedule {event.schedule} plans nothing{' any more' * event.was_planned}"
+    what = f"{count(change.quantity, 'unit')} of {bought(change.purchase)}"
+    return f"From {when(change.takes_effect_at)} on the subscription will buy {what}"
 
 
 def disputed(event: Subscription.PaymentDisputed) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
@@ -14,6 +14,7 @@ from domain.provider_facts import DisputeOutcome, Seen
 from domain.provider_facts import SubscriptionStatus as Status
 from domain.reminders import Occasion, PlanOfReminders, Reminder, due, planned
 from domain.subscription_terms import Dispute as Dispute
+from domain.subscription_terms import HeldChange, PlannedChange, Start
 from domain.subscription_terms import Purchase as Purchase
 from domain.subscription_terms import Terms as Terms
 
@@ -41,44 +42,38 @@ class Subscription(Aggregate):
         refunds: dict[UUID, datetime]
         disputes: dict[str, Dispute]
         reminders: tuple[Reminder, ...]  # what the customer is still to be told ahead of time
-        anchors: tuple[datetime, ...]  # the beginning of each run of periods: the first, and where it was moved
+        periods: frozenset[tuple[datetime, datetime]]  # every paid one that was reported, from when until when
+        held: HeldChange | None
+        offers: frozenset[UUID]  # invoices of changes that were held: nobody is behind who does not pay one
+        planned: dict[str, tuple[Seen, PlannedChange | None]]  # by the provider's schedule
 
     @classmethod
-    def start(
-        cls,
-        *,
-        id: UUID,
-        organization_id: UUID,
-        provider: str,
-        provider_id: str,
-        purchase: Purchase,
-        terms: Terms,
-        seen: Seen,
-        now: datetime,
-    ) -> Subscription:
-        return cls.begin(
-            cls.Started,
-            id=id,
-            now=now,
-            organization_id=organization_id,
-            provider=provider,
-            provider_id=provider_id,
-            purchase=purchase,
-            terms=terms,
-            seen=seen,
-        )
+    def start(cls, *, id: UUID, now: datetime, held: HeldChange | None = None, **facts: Unpack[Start]) -> Subscription:
+        subscription = cls.begin(cls.Started, id=id, now=now, **facts)
+        if held is not None:
+            subscription.record(cls.HeldChangeSet, now=now, change=held)
+        return subscription
 
-    def report(self, terms: Terms, purchase: Purchase, *, seen: Seen, now: datetime) -> None:
+    def report(
+        self, terms: Terms, purchase: Purchase, *, seen: Seen, now: datetime, held: HeldChange | None = None
+    ) -> None:
         """Takes over a report that is newer than what is known; an older one can still prove that there was a right
-        to a licence once."""
+        to a licence once, and when a period was."""
         if terms.status.entitles and not self.is_entitled:
             self.record(self.Entitled, now=now)
         if seen <= self.seen:
+            self._learn_period(terms.period_start, terms.period_end, now)
             return
         if purchase != self.purchase:
             self.record(self.PlanChanged, now=now, purchase=purchase)
         self._report_terms(terms, now)
+        if held != self.held:
+            self.record(self.HeldChangeSet, now=now, change=held)
         self.record(self.Reported, now=now, seen=seen)
+
+    def _learn_period(self, start: datetime, end: datetime, now: datetime) -> None:
+        if (start, end) not in self.periods:
+            self.record(self.PeriodLearned, now=now, period_start=start, period_end=end)
 
     def _report_terms(self, terms: Terms, now: datetime) -> None:
         if terms.quantity != self.terms.quantity:
@@ -136,6 +131,28 @@ class Subscription(Aggregate):
                     self.record(self.EndComing, now=now, ends_at=reminder.of)
         self.plan_reminders((each for each in self.reminders if now < each.at), now=now)
 
+    def plan(self, schedule: str, change: PlannedChange | None, *, seen: Seen, now: datetime) -> None:
+        """What a schedule at the provider makes of the subscription next; None: nothing, or nothing any more."""
+        known, planned = self.planned.get(schedule, (None, None))
+        if known is None or seen > known:
+            was = planned is not None
+            self.record(self.PlannedChangeSet, now=now, schedule=schedule, change=change, seen=seen, was_planned=was)
+
+    @property
+    def anchors(self) -> tuple[datetime, ...]:
+        """The beginning of each run of periods: the first, and where it was moved."""
+        found: list[datetime] = []
+        for start, end in sorted(self.periods):
+            if not found or not continues(found[-1], start, end):
+                found.append(start)
+        return tuple(found)
+
+    @property
+    def next_change(self) -> PlannedChange | None:
+        """The first one that is planned."""
+        planned = [change for _, change in self.planned.values() if change is not None]
+        return min(planned, key=lambda change: change.takes_effect_at, default=None)
+
     def transfer(self, organization_id: UUID, *, now: datetime) -> None:
         """The customer turned out to be another organization's."""
         if organization_id != self.organization_id:
@@ -164,7 +181,10 @@ class Subscription(Aggregate):
             subscription.refunds = {}
             subscription.disputes = {}
             subscription.reminders = ()
-            subscription.anchors = (self.terms.period_start,)
+            subscription.periods = frozenset({(self.terms.period_start, self.terms.period_end)})
+            subscription.held = None
+            subscription.offers = frozenset()
+            subscription.planned = {}
 
     class Entitled(Aggregate.Event):
         TOPIC = "subscription.entitled"
@@ -192,9 +212,18 @@ class Subscription(Aggregate):
         period_end: datetime
 
         def apply(self, subscription: Subscription) -> None:
-            if not continues(subscription.anchors[-1], self.period_start, self.period_end):
-                subscription.anchors = (*subscription.anchors, self.period_start)
+            subscription.periods |= {(self.period_start, self.period_end)}
             subscription.terms = replace(subscription.terms, period_start=self.period_start, period_end=self.period_end)
+
+    class PeriodLearned(Aggregate.Event):
+        """From a report that is older than what is known."""
+
+        TOPIC = "subscription.period_learned"
+        period_start: datetime
+        period_end: datetime
+
+        def apply(self, subscription: Subscription) -> None:
+            subscription.periods |= {(self.period_start, self.period_end)}
 
     class TrialSet(Aggregate.Event):
         TOPIC = "subscription.trial_set"
@@ -283,6 +312,27 @@ class Subscription(Aggregate):
     class EndComing(Aggregate.Event):
         TOPIC = "subscription.end_coming"
         ends_at: datetime
+
+    class HeldChangeSet(Aggregate.Event):
+        """None: it was paid, given up, or too late."""
+
+        TOPIC = "subscription.held_change_set"
+        change: HeldChange | None
+
+        def apply(self, subscription: Subscription) -> None:
+            subscription.held = self.change
+            if self.change is not None and self.change.invoice_id is not None:
+                subscription.offers |= {self.change.invoice_id}
+
+    class PlannedChangeSet(Aggregate.Event):
+        TOPIC = "subscription.planned_change_set"
+        schedule: str
+        change: PlannedChange | None
+        seen: Seen
+        was_planned: bool
+
+        def apply(self, subscription: Subscription) -> None:
+            subscription.planned[self.schedule] = (self.seen, self.change)
 
     class Transferred(Aggregate.Event):
         TOPIC = "subscription.transferred"

@@ -1,11 +1,13 @@
-"""What a subscription buys, how it stands at the provider, and what became of a payment of it."""
+"""What a subscription consists of: what is bought, how it stands at the provider, and what is to become of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
+from uuid import UUID
 
-from domain.provider_facts import DisputeOutcome
+from domain.provider_facts import DisputeOutcome, Seen
 from domain.provider_facts import SubscriptionStatus as Status
 
 
@@ -35,3 +37,35 @@ class Terms:
 class Dispute:
     disputed_at: datetime
     outcome: DisputeOutcome
+
+
+@dataclass(frozen=True)
+class PlannedChange:
+    """What the subscription becomes by itself at a time; `seats` are those that are then paid for."""
+
+    purchase: Purchase
+    quantity: int
+    seats: int
+    takes_effect_at: datetime
+
+
+@dataclass(frozen=True)
+class HeldChange:
+    """What the subscription becomes once its invoice is paid, until `expires_at`."""
+
+    purchase: Purchase
+    quantity: int
+    seats: int
+    expires_at: datetime
+    invoice_id: UUID | None
+
+
+class Start(TypedDict):
+    """The first report of a subscription."""
+
+    organization_id: UUID
+    provider: str
+    provider_id: str
+    purchase: Purchase
+    terms: Terms
+    seen: Seen

@@ -48,6 +48,7 @@ _PAY_URL = {"pay_url": "http(s) address where the customer pays or changes the c
 _MANAGE_URL = {"manage_url": "http(s) address where the customer manages the subscription"}
 _NEXT_CHARGE = {"next_charge_at": "datetime: when the next payment is due"}
 _LINK = {"link": "http(s) address that the mail is about", "expires_at": "datetime: when the link ends"}
+_NEW_PASSWORD = {"link": "http(s) address where a new password is asked for"}
 _REASON = {"reason": "text: a code of domain/standing.py, or the vendor's own words"}
 _ENDS = {"expires_at": "datetime: end of the licence"}
 _INVOICE = {**_ORGANIZATION, "number": "text: the invoice's number", **_AMOUNT}
@@ -81,8 +82,25 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
         MailKind.VERIFY_EMAIL: Context(_LINK),
         MailKind.WELCOME: Context(_ORGANIZATION, tone=Tone.GOOD),
         MailKind.RESET_PASSWORD: Context(_LINK),
-        MailKind.PASSWORD_CHANGED: Context(
-            {"changed_at": "datetime: when it was changed", "link": "http(s) address where a new password is asked for"}
+        MailKind.PASSWORD_CHANGED: Context({"changed_at": "datetime: when it was changed", **_NEW_PASSWORD}),
+        MailKind.SIGN_IN_LINK: Context(_LINK),
+        MailKind.SIGN_IN_SLOWED: Context(_LINK, tone=Tone.WARNING),
+        MailKind.NEW_DEVICE: Context(
+            required={"signed_in_at": "datetime: when", **_NEW_PASSWORD},
+            optional={
+                "device": "text: browser and system, or what a program calls itself",
+                "network": "text: the network it came from",
+            },
+        ),
+        MailKind.CONFIRM_NEW_EMAIL: Context(_LINK),
+        MailKind.EMAIL_CHANGING: Context({"asked_at": "datetime: when", **_NEW_PASSWORD}, tone=Tone.WARNING),
+        MailKind.EMAIL_CHANGED: Context({"changed_at": "datetime: when it was changed"}),
+        MailKind.SIGN_IN_CHANGED: Context(
+            required={
+                "reason": "text: the name of a fact of domain/user.py, e.g. second_factor_added",
+                "changed_at": "datetime: when",
+                **_NEW_PASSWORD,
+            }
         ),
         MailKind.INVITATION: Context(
             required={
@@ -203,7 +221,7 @@ COMMON = {
 }
 
 
-UNPROVEN = frozenset({MailKind.VERIFY_EMAIL, MailKind.INVITATION})
+UNPROVEN = frozenset({MailKind.VERIFY_EMAIL, MailKind.INVITATION, MailKind.CONFIRM_NEW_EMAIL, MailKind.SIGN_IN_LINK})
 """Goes to an address that nobody has proven to own: says nothing that was typed at registration, the names of person
 and organization included, or strangers could be sent any text in our name."""
 

@@ -47,6 +47,8 @@ SAMPLES: Mapping[str, Any] = MappingProxyType(
         "credit_number": "AE-0017-CN-01",
         "confirms": None,
         "role": "developer",
+        "device": "Firefox on Linux",
+        "network": "198.51.100.0/24",
         "inviter": "grace@engines.example",
         "trial_ended": "yes",
         "unpaid": "yes",
@@ -61,6 +63,7 @@ SAMPLES: Mapping[str, Any] = MappingProxyType(
         "resumes_at": 4711,
         **dict.fromkeys(("changed_at", "suspended_at", "revoked_at", "paused_at", "ended_at", "disabled_at"), AT),
         **dict.fromkeys(("disputed_at", "refunded_at", "paid_at", "removed_at", "transferred_at"), AT),
+        **dict.fromkeys(("signed_in_at", "asked_at"), AT),
         **dict.fromkeys(
             ("expires_at", "works_until", "next_charge_at", "trial_ends_at", "renews_at", "ends_at", "due_at"), _LATER
         ),
