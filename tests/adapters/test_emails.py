@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -325,6 +326,25 @@ def test_a_confirmation_of_a_trial_promises_no_renewal_and_one_with_an_end_neith
     assert "renews by itself on 1 April 2026" in " ".join(paid.split()) and "trial" not in paid
     fixed = said(kind, trial_ends_at=None, renews_at=None, ends_at=at).text
     assert "ends by itself on 1 April 2026" in " ".join(fixed.split()) and "renews" not in fixed
+
+
+@pytest.mark.parametrize("kind", [MailKind.QUOTA_WARNING, MailKind.QUOTA_REACHED])
+@pytest.mark.parametrize(
+    ("language", "used", "refused", "goes_on"),
+    [
+        ("en", "8,000.5", "more is refused", "goes on working"),
+        ("de", "8.000,5", "wird mehr abgelehnt", "arbeitet CODITECT weiter|CODITECT arbeitet weiter"),
+        ("ar", "8,000.5", "يُرفض ما زاد", "يستمر \u2068CODITECT\u2069 في العمل"),
+    ],
+)
+def test_a_quota_is_said_in_the_numbers_of_the_language_and_what_comes_of_it(
+    kind: MailKind, language: str, used: str, refused: str, goes_on: str
+) -> None:
+    hard = " ".join(said(kind, language, used=Decimal("8000.50"), goes_on=None).text.split())
+    soft = " ".join(said(kind, language, used=Decimal("8000.50"), stops=None).text.split())
+    assert used in hard and SAMPLES["upgrade_url"] in hard
+    assert re.search(refused, hard) and not re.search(goes_on, hard)
+    assert re.search(goes_on, soft) and not re.search(refused, soft)
 
 
 def test_a_mail_to_an_unproven_address_carries_nothing_a_stranger_typed() -> None:
