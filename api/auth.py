@@ -14,7 +14,8 @@ from fastapi.security import HTTPBearer
 from api.access import Rule, Who, of_member, ruled
 from api.call_rates import count_call
 from domain.api_key import Scope
-from domain.errors import AddressNotAllowed, NotAllowed, NotAuthenticated, NotFound
+from domain.errors import NotAllowed, NotAuthenticated, NotFound
+from domain.key_errors import AddressNotAllowed
 from domain.rate import RateClass
 from domain.role import Authority, Role
 from domain.sign_in import Device

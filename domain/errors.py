@@ -28,7 +28,7 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   ├── EmailNotVerified
     │   ├── SecondFactorDemanded    the organization wants one of its members: see sign_in_errors.py
     │   ├── StepUpRequired          the last proof of who it is is too old: see sign_in_errors.py
-    │   ├── AddressNotAllowed       an API key from another address than it may be used from
+    │   ├── AddressNotAllowed       an API key from another address than it may be used from: see key_errors.py
     │   ├── SeatNotAllowed          the licence's lists leave this user or machine out
     │   ├── LicenseSuspended
     │   ├── LicenseExpired
@@ -197,11 +197,6 @@ class NotAllowed(UsherError):
 class EmailNotVerified(NotAllowed):
     code = "email_not_verified"
     sentence = "Confirm the e-mail address first; the link is in the mail we sent."
-
-
-class AddressNotAllowed(NotAllowed):
-    code = "address_not_allowed"
-    sentence = "This API key may not be used from this address."
 
 
 class SeatNotAllowed(NotAllowed):

@@ -19,9 +19,6 @@ from domain.plan import Interval, PlanTerms, Price
 from domain.price_book import PriceBook
 from domain.provider_desk import Asked, Ended
 from domain.provider_facts import DisputeOutcome, Figures
-from domain.queue_ticket import QueueTicket
-from domain.seat import CloseReason, Seat
-from domain.seat_denial import Denial, SeatDenial
 from domain.standing import PaymentStanding
 from domain.subscription import Subscription
 from domain.subscription_terms import Purchase
@@ -154,56 +151,6 @@ def recovered(event: License.PaymentRecovered) -> str:
     if event.payment.until:
         return f"The subscription was cancelled; the licence works until {when(event.payment.until)}"
     return "The payments are in order; nothing holds the licence back on their account"
-
-
-_LEFT = {
-    CloseReason.EXPIRED: "fell free: its client was not heard from in time",
-    CloseReason.RELEASED: "was given back",
-    CloseReason.EVICTED: "was cleared by an administrator",
-    CloseReason.SUSPENDED: "was cleared: the licence was suspended",
-    CloseReason.RESIZED: "was cleared: the licence has fewer seats now",
-    CloseReason.REVOKED: "was cleared: the licence was revoked",
-    CloseReason.SWAPPED: "was handed over to another machine",
-    CloseReason.BORROWED: "was taken along by its machine",
-}
-
-
-def opened(event: Seat.SessionOpened) -> str:
-    away = f", borrowed until {when(event.borrowed_until)}" if event.borrowed_until else ""
-    above = ", above the seats that were bought" if event.overage else ""
-    return f"Seat {event.seat} of licence {short(event.license_id)} was taken{away}{above}"
-
-
-def closed(event: Seat.SessionClosed) -> str:
-    note = f" ({event.note})" if event.note else ""
-    return f"Seat {event.seat} of licence {short(event.license_id)} {_LEFT[event.reason]}{note}"
-
-
-_DENIED = {
-    Denial.EXHAUSTED: "all its seats are taken ({limit})",
-    Denial.USER: "its user holds as many as one may ({limit})",
-    Denial.GROUP: "its group holds as many as it may ({limit})",
-    Denial.RESERVED: "the free seats are reserved for others",
-    Denial.QUEUE: "others wait for a seat",
-    Denial.BORROWED: "as many seats are away as may be ({limit})",
-    Denial.NOT_ALLOWED: "the rules leave it out",
-    Denial.SUSPENDED: "the licence is suspended",
-    Denial.EXPIRED: "the licence has expired",
-    Denial.REVOKED: "the licence was revoked",
-}
-
-
-def denied(event: SeatDenial.Denied) -> str:
-    reason = _DENIED[event.reason].format(limit=event.limit)
-    return f"Machine {event.fingerprint_digest[:8]}… got no seat of licence {short(event.license_id)}: {reason}"
-
-
-def queued(event: QueueTicket.Taken) -> str:
-    first = f", with priority {event.priority}" if event.priority else ""
-    return f"Somebody took a place in the queue for a seat of licence {short(event.license_id)}{first}"
-
-
-# --- subscriptions, invoices, reports ---
 
 
 def bought(purchase: Purchase) -> str:

@@ -15,7 +15,6 @@ from domain.api_key import ApiKey
 from domain.billing_account import BillingAccount
 from domain.credit_note import CreditNote
 from domain.invoice import Invoice
-from domain.license import License
 from domain.mail_address import MailAddress
 from domain.mail_resend import MailResend
 from domain.meter import Meter
@@ -26,10 +25,8 @@ from domain.price_book import PriceBook
 from domain.product import Product
 from domain.provider_desk import ProviderDesk
 from domain.provider_event import ProviderEvent
-from domain.queue_ticket import QueueTicket
 from domain.quota import Quota
-from domain.seat import Seat
-from domain.seat_denial import SeatDenial
+from domain.sentences_of_licenses import LICENCES_AND_SEATS
 from domain.sentences_of_people import WAYS_IN
 from domain.subscription import Subscription
 from domain.tax_rate import TaxRate
@@ -123,38 +120,7 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Quota.Reached: lambda e: f"Of {e.limit:,} {say.quantity(e.used)} are used: the limit is reached",
     UsageSubject.Claimed: lambda e: f"What the subject uses is organization {say.short(e.organization_id)}'s",
     # licences and seats
-    License.Issued: lambda e: f"Licence {e.key.hint} was issued: {say.granted(e.terms)}, {say.until(e.expires_at)}",
-    License.GraceOpened: lambda e: f"{say.trouble(e.payment)}; the licence works {say.until(e.payment.until)}",
-    License.PaymentSuspended: lambda e: f"{say.trouble(e.payment)}; the licence was suspended",
-    License.PaymentRecovered: say.recovered,
-    License.Suspended: lambda e: f"The vendor suspended the licence{say.because(e.reason)}",
-    License.Reinstated: lambda e: f"The vendor reinstated the licence{say.because(e.reason)}",
-    License.Revoked: lambda e: f"The licence was revoked for good{say.because(e.reason)}",
-    License.Resized: lambda e: f"The vendor set the licence to {say.count(e.seats, 'seat')}{say.because(e.reason)}",
-    License.PurchaseChanged: lambda e: f"The subscription now buys {say.granted(e.terms)}",
-    License.Renewed: lambda e: f"The licence is paid and runs {say.until(e.expires_at)}",
-    License.Extended: lambda e: (
-        f"The vendor moved the licence's end, it now runs {say.until(e.expires_at)}{say.because(e.reason)}"
-    ),
-    License.Expired: lambda _: "The licence's time ran out",
-    License.KeyRotated: lambda e: (
-        f"The licence has a new key, {e.key.hint}; the old one stopped working{say.because(e.reason)}"
-    ),
-    License.Transferred: lambda e: f"The licence went over to organization {say.short(e.organization_id)}",
-    License.MachineActivated: lambda e: f"Machine {e.fingerprint_digest[:8]}… was bound to the licence",
-    License.MachineDeactivated: lambda e: f"Machine {e.fingerprint_digest[:8]}… was let go of by the licence",
-    License.SeatRulesSet: lambda e: f"New rules say who may sit on the licence's seats{say.because(e.reason)}",
-    Seat.SessionOpened: say.opened,
-    Seat.SessionClosed: say.closed,
-    SeatDenial.Denied: say.denied,
-    QueueTicket.Taken: say.queued,
-    QueueTicket.Collected: lambda e: f"The one who waited has a seat, by session {say.short(e.session_id)}",
-    QueueTicket.Lapsed: lambda e: (
-        "The place in the queue lapsed: the seat that was ready was not taken"
-        if e.was_ready
-        else "The place in the queue lapsed: nobody asked about it any more"
-    ),
-    QueueTicket.Left: lambda _: "The place in the queue was given up",
+    **LICENCES_AND_SEATS,
     # subscriptions
     Subscription.Started: say.started,
     Subscription.Entitled: lambda _: "The subscription earned the right to a licence",

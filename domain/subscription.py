@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Unpack
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
-from domain.counting import continues
+from domain.counting import runs
 from domain.provider_facts import DisputeOutcome, Seen
 from domain.provider_facts import SubscriptionStatus as Status
 from domain.reminders import Occasion, PlanOfReminders, Reminder, due, planned
-from domain.subscription_terms import Dispute as Dispute
-from domain.subscription_terms import HeldChange, PlannedChange, Start
-from domain.subscription_terms import Purchase as Purchase
-from domain.subscription_terms import Terms as Terms
+from domain.subscription_terms import Dispute, HeldChange, PlannedChange, Purchase, Start, Terms
 
 
 class Subscription(Aggregate):
@@ -62,7 +59,8 @@ class Subscription(Aggregate):
         if terms.status.entitles and not self.is_entitled:
             self.record(self.Entitled, now=now)
         if seen <= self.seen:
-            self._learn_period(terms.period_start, terms.period_end, now)
+            if terms.period not in self.periods:
+                self.record(self.PeriodLearned, now=now, period_start=terms.period_start, period_end=terms.period_end)
             return
         if purchase != self.purchase:
             self.record(self.PlanChanged, now=now, purchase=purchase)
@@ -71,14 +69,10 @@ class Subscription(Aggregate):
             self.record(self.HeldChangeSet, now=now, change=held)
         self.record(self.Reported, now=now, seen=seen)
 
-    def _learn_period(self, start: datetime, end: datetime, now: datetime) -> None:
-        if (start, end) not in self.periods:
-            self.record(self.PeriodLearned, now=now, period_start=start, period_end=end)
-
     def _report_terms(self, terms: Terms, now: datetime) -> None:
         if terms.quantity != self.terms.quantity:
             self.record(self.QuantityChanged, now=now, quantity=terms.quantity)
-        if (terms.period_start, terms.period_end) != (self.terms.period_start, self.terms.period_end):
+        if terms.period != self.terms.period:
             self.record(self.PeriodBegan, now=now, period_start=terms.period_start, period_end=terms.period_end)
         if terms.trial_end != self.terms.trial_end:
             self.record(self.TrialSet, now=now, trial_end=terms.trial_end)
@@ -141,11 +135,7 @@ class Subscription(Aggregate):
     @property
     def anchors(self) -> tuple[datetime, ...]:
         """The beginning of each run of periods: the first, and where it was moved."""
-        found: list[datetime] = []
-        for start, end in sorted(self.periods):
-            if not found or not continues(found[-1], start, end):
-                found.append(start)
-        return tuple(found)
+        return runs(self.periods)
 
     @property
     def next_change(self) -> PlannedChange | None:
@@ -178,13 +168,10 @@ class Subscription(Aggregate):
             subscription.failures = {}
             subscription.settled = frozenset()
             subscription.last_paid_at = None
-            subscription.refunds = {}
-            subscription.disputes = {}
+            subscription.refunds, subscription.disputes = {}, {}
+            subscription.periods = frozenset({self.terms.period})
             subscription.reminders = ()
-            subscription.periods = frozenset({(self.terms.period_start, self.terms.period_end)})
-            subscription.held = None
-            subscription.offers = frozenset()
-            subscription.planned = {}
+            subscription.held, subscription.offers, subscription.planned = None, frozenset(), {}
 
     class Entitled(Aggregate.Event):
         TOPIC = "subscription.entitled"

@@ -32,6 +32,10 @@ class Terms:
     cancel_at: datetime | None
     ended_at: datetime | None
 
+    @property
+    def period(self) -> tuple[datetime, datetime]:
+        return self.period_start, self.period_end
+
 
 @dataclass(frozen=True)
 class Dispute:

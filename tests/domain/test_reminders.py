@@ -16,7 +16,8 @@ from domain.payment_facts import Card
 from domain.plan import Interval, Price
 from domain.provider_facts import SubscriptionStatus as Status
 from domain.reminders import NoticePeriods, Occasion, Reminder, due, planned, reminders_of
-from domain.subscription import Purchase, Subscription, Terms
+from domain.subscription import Subscription
+from domain.subscription_terms import Purchase, Terms
 from tests.domain.test_subscription import at as seen
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
