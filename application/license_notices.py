@@ -125,7 +125,7 @@ class LicenseNotices:
         trial_end = subscription.terms.trial_end if subscription else None
         context = {
             "paused_at": event.timestamp,
-            "trial_ended": "yes" if trial_end and subscription and subscription.last_paid_at is None else None,
+            "trial_ended": "yes" if trial_end and subscription and subscription.payments.last_paid_at is None else None,
             "manage_url": self._purchases.manage_url(license.subscription_id),
         }
         return self._purchases.draft(MailKind.SUBSCRIPTION_PAUSED, license, context)
@@ -165,7 +165,7 @@ class LicenseNotices:
             return self._purchases.draft(MailKind.LICENSE_REVOKED, license, context)
         context = {
             "ended_at": subscription.terms.ended_at or event.timestamp,
-            "unpaid": "yes" if subscription.failures else None,
+            "unpaid": "yes" if subscription.payments.failures else None,
             "manage_url": self._purchases.manage_url(subscription.id),
         }
         return self._purchases.draft(MailKind.SUBSCRIPTION_ENDED, license, context)
@@ -185,7 +185,7 @@ class LicenseNotices:
 
     def _unpaid_invoice(self, license: License) -> Invoice | None:
         subscription = self._subscription(license)
-        unpaid = next(iter(subscription.failures), None) if subscription else None
+        unpaid = next(iter(subscription.payments.failures), None) if subscription else None
         return self._store.find(Invoice, unpaid) if unpaid else None
 
     def _owed(self, license: License, invoice: Invoice | None) -> Money | None:
@@ -204,7 +204,7 @@ class LicenseNotices:
     def _disputes(self, license: License) -> Iterator[tuple[Invoice, Any]]:
         """The open disputes about what was paid for the licence, each with its invoice."""
         subscription = self._subscription(license)
-        invoices = self._store.find_all(Invoice, subscription.settled) if subscription else []
+        invoices = self._store.find_all(Invoice, subscription.payments.settled) if subscription else []
         payments = self._store.find_all(Payment, (id for invoice in invoices for id in invoice.payments))
         of = {invoice.id: invoice for invoice in invoices}
         for payment in payments:

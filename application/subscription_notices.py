@@ -134,7 +134,7 @@ class SubscriptionNotices:
         """Not while payments fail: there is something more urgent to say."""
         subscription, license = self._running(event)
         terms, price = subscription.terms, self._purchases.price(subscription)
-        if license is None or price is None or terms.status is not Status.ACTIVE or subscription.failures:
+        if license is None or price is None or terms.status is not Status.ACTIVE or subscription.payments.failures:
             return None
         if terms.period_end != event.renews_at or (terms.cancel_at and terms.cancel_at <= event.renews_at):
             return None

@@ -71,13 +71,13 @@ def _ended(subscription: Subscription, now: datetime) -> PaymentStanding:
 
 
 def _suspensions(subscription: Subscription) -> Iterator[str]:
-    paid_at = subscription.last_paid_at
-    for dispute in subscription.disputes.values():
+    paid_at = subscription.payments.last_paid_at
+    for dispute in subscription.payments.disputes.values():
         if dispute.outcome is DisputeOutcome.OPEN:
             yield "payment_disputed"
         elif dispute.outcome is DisputeOutcome.LOST and (paid_at is None or paid_at <= dispute.disputed_at):
             yield "dispute_lost"
-    if any(paid_at is None or paid_at <= refunded_at for refunded_at in subscription.refunds.values()):
+    if any(paid_at is None or paid_at <= refunded_at for refunded_at in subscription.payments.refunds.values()):
         yield "payment_refunded"
     if subscription.terms.status is SubscriptionStatus.PAUSED:
         yield "subscription_paused"
@@ -102,7 +102,7 @@ def _worst_failure(subscription: Subscription) -> tuple[int, datetime] | None:
 
     A subscription that is past due though no failure is known has failed once: the report of it was lost or is late.
     """
-    owed = [attempts for id, attempts in subscription.failures.items() if id not in subscription.offers]
+    owed = [attempts for id, attempts in subscription.payments.failures.items() if id not in subscription.offers]
     latest = [max(attempts.items()) for attempts in owed]
     if latest:
         return max(latest, key=lambda failure: (failure[0], -failure[1].timestamp()))
@@ -112,4 +112,4 @@ def _worst_failure(subscription: Subscription) -> tuple[int, datetime] | None:
 
 
 def _paid_since_reported(subscription: Subscription) -> bool:
-    return subscription.last_paid_at is not None and subscription.last_paid_at >= subscription.seen.at
+    return subscription.payments.last_paid_at is not None and subscription.payments.last_paid_at >= subscription.seen.at

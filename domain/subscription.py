@@ -13,7 +13,8 @@ from domain.counting import runs
 from domain.provider_facts import DisputeOutcome, Seen
 from domain.provider_facts import SubscriptionStatus as Status
 from domain.reminders import Occasion, PlanOfReminders, Reminder, due, planned
-from domain.subscription_terms import Dispute, HeldChange, PlannedChange, Purchase, Start, Terms
+from domain.subscription_payments import AttemptFailed, Disputed, Payments, Refunded, RefundUndone, Settled
+from domain.subscription_terms import HeldChange, PlannedChange, Purchase, Start, Terms
 
 
 class Subscription(Aggregate):
@@ -33,11 +34,7 @@ class Subscription(Aggregate):
         terms: Terms
         seen: Seen
         is_entitled: bool
-        failures: dict[UUID, dict[int, datetime]]  # unsettled invoice → attempt → when it failed
-        settled: frozenset[UUID]
-        last_paid_at: datetime | None
-        refunds: dict[UUID, datetime]
-        disputes: dict[str, Dispute]
+        payments: Payments
         reminders: tuple[Reminder, ...]  # what the customer is still to be told ahead of time
         periods: frozenset[tuple[datetime, datetime]]  # every paid one that was reported, from when until when
         held: HeldChange | None
@@ -83,28 +80,27 @@ class Subscription(Aggregate):
 
     def payment_failed(self, invoice_id: UUID, *, attempt: int, failed_at: datetime, now: datetime) -> None:
         """Attempt n (from 1) of an invoice failed. One that is settled by now, or known, changes nothing."""
-        known = self.failures.get(invoice_id, {}).get(attempt)
-        if invoice_id not in self.settled and (known is None or failed_at < known):
+        if self.payments.failed(invoice_id, attempt, failed_at) != self.payments:
             self.record(self.PaymentFailed, now=now, invoice_id=invoice_id, attempt=attempt, failed_at=failed_at)
 
     def invoice_settled(self, invoice_id: UUID, *, paid_at: datetime | None, now: datetime) -> None:
         """The invoice was paid, or voided (`paid_at` None): its failures count no more."""
-        news = paid_at is not None and (self.last_paid_at is None or paid_at > self.last_paid_at)
-        if invoice_id not in self.settled or news:
+        if self.payments.settled_by(invoice_id, paid_at) != self.payments:
             self.record(self.InvoiceSettled, now=now, invoice_id=invoice_id, paid_at=paid_at)
 
     def payment_refunded(self, invoice_id: UUID, *, refunded_at: datetime | None, now: datetime) -> None:
         """The whole of an invoice went back, as the invoice says; None: not all of it, or not any more, as when the
         bank sent a refund back."""
-        known = self.refunds.get(invoice_id)
-        if refunded_at is not None and refunded_at != known:
-            self.record(self.PaymentRefunded, now=now, invoice_id=invoice_id, refunded_at=refunded_at)
-        elif refunded_at is None and known is not None:
+        if self.payments.refunded(invoice_id, refunded_at) == self.payments:
+            return
+        if refunded_at is None:
             self.record(self.RefundFailed, now=now, invoice_id=invoice_id)
+        else:
+            self.record(self.PaymentRefunded, now=now, invoice_id=invoice_id, refunded_at=refunded_at)
 
     def payment_disputed(self, dispute: str, *, outcome: DisputeOutcome, disputed_at: datetime, now: datetime) -> None:
         """A dispute was opened, closed, or opened again by an appeal, as the payment says."""
-        if self.disputes.get(dispute) != Dispute(disputed_at, outcome):
+        if self.payments.disputed(dispute, disputed_at, outcome) != self.payments:
             self.record(self.PaymentDisputed, now=now, dispute=dispute, disputed_at=disputed_at, outcome=outcome)
 
     def plan_reminders(self, wanted: Iterable[Reminder], *, now: datetime) -> None:
@@ -165,10 +161,7 @@ class Subscription(Aggregate):
             subscription.terms = self.terms
             subscription.seen = self.seen
             subscription.is_entitled = self.terms.status.entitles
-            subscription.failures = {}
-            subscription.settled = frozenset()
-            subscription.last_paid_at = None
-            subscription.refunds, subscription.disputes = {}, {}
+            subscription.payments = Payments()
             subscription.periods = frozenset({self.terms.period})
             subscription.reminders = ()
             subscription.held, subscription.offers, subscription.planned = None, frozenset(), {}
@@ -241,49 +234,20 @@ class Subscription(Aggregate):
         def apply(self, subscription: Subscription) -> None:
             subscription.seen = self.seen
 
-    class PaymentFailed(Aggregate.Event):
+    class PaymentFailed(AttemptFailed):
         TOPIC = "subscription.payment_failed"
-        invoice_id: UUID
-        attempt: int
-        failed_at: datetime
 
-        def apply(self, subscription: Subscription) -> None:
-            subscription.failures.setdefault(self.invoice_id, {})[self.attempt] = self.failed_at
-
-    class InvoiceSettled(Aggregate.Event):
+    class InvoiceSettled(Settled):
         TOPIC = "subscription.invoice_settled"
-        invoice_id: UUID
-        paid_at: datetime | None
 
-        def apply(self, subscription: Subscription) -> None:
-            subscription.settled |= {self.invoice_id}
-            subscription.failures.pop(self.invoice_id, None)
-            if self.paid_at is not None:
-                subscription.last_paid_at = max(subscription.last_paid_at or self.paid_at, self.paid_at)
-
-    class PaymentRefunded(Aggregate.Event):
+    class PaymentRefunded(Refunded):
         TOPIC = "subscription.payment_refunded"
-        invoice_id: UUID
-        refunded_at: datetime
 
-        def apply(self, subscription: Subscription) -> None:
-            subscription.refunds[self.invoice_id] = self.refunded_at
-
-    class RefundFailed(Aggregate.Event):
+    class RefundFailed(RefundUndone):
         TOPIC = "subscription.refund_failed"
-        invoice_id: UUID
 
-        def apply(self, subscription: Subscription) -> None:
-            subscription.refunds.pop(self.invoice_id, None)
-
-    class PaymentDisputed(Aggregate.Event):
+    class PaymentDisputed(Disputed):
         TOPIC = "subscription.payment_disputed"
-        dispute: str
-        disputed_at: datetime
-        outcome: DisputeOutcome
-
-        def apply(self, subscription: Subscription) -> None:
-            subscription.disputes[self.dispute] = Dispute(self.disputed_at, self.outcome)
 
     class RemindersPlanned(PlanOfReminders):
         TOPIC = "subscription.reminders_planned"
