@@ -3,7 +3,8 @@ clock that keeps step with the stand-in for Stripe."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ from domain.license import License
 from projections.deadlines import Deadlines
 from projections.follower import Followers, connect
 from projections.positions import prepare
+from projections.read_model import ReadModel
 from projections.reminders import Reminders
 from scripts.stripe_sim import StripeAccount
 from workers.chores import chores
@@ -77,19 +79,24 @@ class MailWorld:
     def live_until(self, end: datetime) -> None:
         """Time passes, here and at Stripe, and whatever falls due is done in the evening of its day."""
         by_time = [chore.do for chore in chores(self.services) if chore.do.__name__ in _BY_TIME]
-        models = [Deadlines(), Reminders()]
-        followers = Followers(self.services.settings.database_url, self.services.codec.to_domain_event, models)
-        with connect(self.services.settings.database_url) as connection:
-            prepare(connection, models)
-            followers.catch_up(connection)
+        with self.following(Deadlines(), Reminders()) as catch_up:
             while self.now < end:
                 self.stripe.advance_to(min(_evening(self.now), end))
                 self.feed()
                 self.now = max(self.now, self.stripe.now)
-                followers.catch_up(connection)
+                catch_up()
                 for do in by_time:
                     do()
                 self.dispatch()
+
+    @contextmanager
+    def following(self, *models: ReadModel) -> Iterator[Callable[[], None]]:
+        """These read models, up to date; calling brings them up to date again."""
+        followers = Followers(self.services.settings.database_url, self.services.codec.to_domain_event, list(models))
+        with connect(self.services.settings.database_url) as connection:
+            prepare(connection, models)
+            followers.catch_up(connection)
+            yield lambda: followers.catch_up(connection)
 
     def mails(self, to: str = ADA) -> list[CaughtMail]:
         """Oldest first."""

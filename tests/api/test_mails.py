@@ -16,6 +16,7 @@ from domain.ids import message_id
 from domain.mail_kinds import MailKind
 from domain.mail_resend import Told
 from domain.notice import Notice, Reader
+from projections.billing_accounts import BillingAccounts
 from scripts.stripe_sim import StripeAccount
 from scripts.stripe_sim.server import serving
 from tests.api.people_engine import Client, people_engine, refused
@@ -193,7 +194,8 @@ def test_the_link_of_a_mail_leads_to_the_provider_s_portal_and_to_nothing_withou
             page = client.get(f"/{link}", headers=HEAD)
             assert page.status_code == 200
             (onward,) = re.findall(r'href="(/billing/open[^"]+)"', page.text)
-            opened = client.get(f"/{onward}", headers=HEAD)
+            with world.following(BillingAccounts()):
+                opened = client.get(f"/{onward}", headers=HEAD)
             assert opened.status_code == 303 and opened.headers["Location"].startswith(stripe_url)
             assert account.find("billing_portal.session")
             assert client.get(f"/{onward}x", headers=HEAD).status_code == 400
