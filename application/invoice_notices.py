@@ -10,13 +10,16 @@ from uuid import UUID
 from application.notices import Writer
 from application.store import Store
 from domain.credit_note import CreditNote
+from domain.ids import license_id_for
 from domain.invoice import Invoice
 from domain.invoice_facts import CreditNoteStatus
+from domain.license import License
 from domain.mail_kinds import MailKind
 from domain.money import Money
 from domain.notice import Draft, File
 from domain.payment import Payment
 from domain.provider_facts import InvoiceStatus
+from domain.standing import UNPAID
 from domain.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -91,7 +94,7 @@ class InvoiceNotices:
             MailKind.INVOICE_PAID,
             invoice,
             party,
-            {**self._names(invoice, party, amount), "paid_at": paid_at},
+            {**self._names(invoice, party, amount), "paid_at": paid_at, **self._still_owed(invoice)},
             self._paper(invoice, party),
         )
 
@@ -119,6 +122,17 @@ class InvoiceNotices:
             files=(self._paper(invoice, party),),
             thread=invoice.id,
         )
+
+    def _still_owed(self, paid: Invoice) -> dict[str, Any]:
+        """What else must be paid before the licence works again: who pays the newer of two invoices and reads only
+        thanks would wait for it in vain."""
+        subscription = self._store.find(Subscription, paid.subscription_id) if paid.subscription_id else None
+        license = self._store.find(License, license_id_for(subscription.id)) if subscription else None
+        owed = self._purchases.overdue(subscription)
+        if subscription is None or license is None or owed is None or license.suspended_reason not in UNPAID:
+            return {"owed": None, "pay_url": None}
+        pay_url = self._purchases.pay_url(owed.id) or self._purchases.manage_url(subscription.id)
+        return {"owed": Money(owed.figures.remaining, owed.figures.currency), "pay_url": pay_url}
 
     def _refunded(self, event: Invoice.Refunded) -> Draft | None:
         """How much more went back than before, or how much of it came back to the vendor."""

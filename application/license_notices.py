@@ -16,7 +16,7 @@ from domain.money import Money
 from domain.notice import Draft, File
 from domain.payment import Payment, PaymentStatus
 from domain.provider_facts import DisputeOutcome
-from domain.standing import PaymentStanding
+from domain.standing import UNPAID, PaymentStanding
 from domain.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from application.purchases import Purchases
 
 _HELD = (License.PaymentSuspended, License.Suspended, License.Revoked)
-_UNPAID = frozenset({"payment_failed", "subscription_unpaid"})
-"""One reason to its customer: the provider gives up some time after the payments failed."""
 
 
 class LicenseNotices:
@@ -112,7 +110,7 @@ class LicenseNotices:
             return self._paused(license, event)
         if reason == "payment_disputed":
             return self._disputed(license, event)
-        if reason in _UNPAID:
+        if reason in UNPAID:
             context["pay_url"] = self._purchases.pay_url(invoice.id if invoice else None) or (
                 self._purchases.manage_url(license.subscription_id)
             )
@@ -165,7 +163,7 @@ class LicenseNotices:
             return self._purchases.draft(MailKind.LICENSE_REVOKED, license, context)
         context = {
             "ended_at": subscription.terms.ended_at or event.timestamp,
-            "unpaid": "yes" if subscription.payments.failures else None,
+            "unpaid": "yes" if subscription.overdue else None,
             "manage_url": self._purchases.manage_url(subscription.id),
         }
         return self._purchases.draft(MailKind.SUBSCRIPTION_ENDED, license, context)
@@ -184,9 +182,7 @@ class LicenseNotices:
         return self._store.find(Subscription, license.subscription_id) if license.subscription_id else None
 
     def _unpaid_invoice(self, license: License) -> Invoice | None:
-        subscription = self._subscription(license)
-        unpaid = next(iter(subscription.payments.failures), None) if subscription else None
-        return self._store.find(Invoice, unpaid) if unpaid else None
+        return self._purchases.overdue(self._subscription(license))
 
     def _owed(self, license: License, invoice: Invoice | None) -> Money | None:
         """The price of the plan when no invoice of it was reported."""
@@ -229,4 +225,4 @@ def _reason_of(event: License.PaymentSuspended | License.Suspended) -> str | Non
 
 
 def _same(reason: str, other: str | None) -> bool:
-    return reason == other or {reason, other} <= _UNPAID
+    return reason == other or {reason, other} <= UNPAID

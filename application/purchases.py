@@ -9,6 +9,7 @@ from uuid import UUID
 
 from application.store import Store
 from domain.ids import license_id_for
+from domain.invoice import Invoice
 from domain.license import License
 from domain.mail_kinds import MailKind
 from domain.notice import Draft, File
@@ -91,6 +92,11 @@ class Purchases:
         """The plan's name, and how many seats such a quantity buys."""
         plan = self._catalog.plan(purchase.plan).terms(purchase.plan_version)
         return plan.name, plan.entitlements.seats_granted(quantity)
+
+    def overdue(self, subscription: Subscription | None) -> Invoice | None:
+        """The oldest invoice whose payment failed and is still to come."""
+        oldest = next(iter(subscription.overdue), None) if subscription else None
+        return self._store.find(Invoice, oldest) if oldest else None
 
     def pay_url(self, invoice_id: UUID | None) -> str | None:
         """Where an invoice is paid."""

@@ -36,6 +36,8 @@ class PaymentStanding:
 
 
 GOOD = PaymentStanding(Standing.GOOD)
+UNPAID = frozenset({"payment_failed", "subscription_unpaid"})
+"""Of the reasons those that are one to the customer: the provider gives up some time after the payments failed."""
 
 
 class PaymentFollowed(Aggregate.Event):
@@ -97,13 +99,11 @@ def _by_failures(subscription: Subscription, entitlements: Entitlements, now: da
 
 
 def _worst_failure(subscription: Subscription) -> tuple[int, datetime] | None:
-    """The highest failed attempt of an unsettled invoice and when it failed; of equals the earliest. A change that was
-    not paid was not made: its invoice does not count.
+    """The highest failed attempt of an overdue invoice and when it failed; of equals the earliest.
 
     A subscription that is past due though no failure is known has failed once: the report of it was lost or is late.
     """
-    owed = [attempts for id, attempts in subscription.payments.failures.items() if id not in subscription.offers]
-    latest = [max(attempts.items()) for attempts in owed]
+    latest = [max(subscription.payments.failures[invoice].items()) for invoice in subscription.overdue]
     if latest:
         return max(latest, key=lambda failure: (failure[0], -failure[1].timestamp()))
     if subscription.terms.status is SubscriptionStatus.PAST_DUE and not _paid_since_reported(subscription):

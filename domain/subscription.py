@@ -134,6 +134,12 @@ class Subscription(Aggregate):
         return runs(self.periods)
 
     @property
+    def overdue(self) -> tuple[UUID, ...]:
+        """The invoices that failed and are still to be paid, the one that failed first before the others. A change
+        that was not paid was not made: its invoice is none of them."""
+        return tuple(each for each in self.payments.unsettled if each not in self.offers)
+
+    @property
     def next_change(self) -> PlannedChange | None:
         """The first one that is planned."""
         planned = [change for _, change in self.planned.values() if change is not None]

@@ -30,6 +30,11 @@ class Payments:
     refunds: Mapping[UUID, datetime] = field(default_factory=dict)
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
 
+    @property
+    def unsettled(self) -> list[UUID]:
+        """The invoices that failed, in the order in which they did."""
+        return sorted(self.failures, key=lambda invoice: (min(self.failures[invoice].values()), invoice))
+
     def failed(self, invoice_id: UUID, attempt: int, failed_at: datetime) -> Payments:
         """An attempt is known by its earliest report; those of a settled invoice count no more."""
         if invoice_id in self.settled:

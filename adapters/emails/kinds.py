@@ -186,7 +186,14 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
             _INVOICE, {**_PRODUCT, "due_at": "datetime: to be paid by", **_PAY_URL}, attachments=1
         ),
         MailKind.INVOICE_PAID: Context(
-            {**_INVOICE, "paid_at": "datetime: when it was paid"}, _PRODUCT, attachments=1, tone=Tone.GOOD
+            {**_INVOICE, "paid_at": "datetime: when it was paid"},
+            {
+                **_PRODUCT,
+                "owed": "domain.money.Money: of an earlier invoice, for which the licence stays suspended",
+                **_PAY_URL,
+            },
+            attachments=1,
+            tone=Tone.GOOD,
         ),
         MailKind.PAYMENT_FAILED: Context(_FAILED_PAYMENT, _FAILED_MORE, tone=Tone.WARNING),
         MailKind.PAYMENT_FAILED_URGENT: Context(_FAILED_PAYMENT, _FAILED_MORE, tone=Tone.BAD),

@@ -38,7 +38,7 @@ SAMPLES: Mapping[str, Any] = MappingProxyType(
         "file_name": "coditect-license.json",
         "seats": 10,
         "former_seats": 3,
-        "amount": Money(29000, "usd"),
+        **dict.fromkeys(("amount", "owed"), Money(29000, "usd")),
         "price": Price("pro-monthly", Money(29000, "usd"), Interval.MONTH),
         "attempt": 2,
         "reason": "payment_failed",
@@ -73,11 +73,12 @@ SAMPLES: Mapping[str, Any] = MappingProxyType(
     }
 )
 _LEFT_OUT = {
+    MailKind.INVOICE_PAID: ("owed", "pay_url"),
     MailKind.SUBSCRIPTION_CONFIRMED: ("trial_ends_at", "ends_at"),
     MailKind.QUOTA_WARNING: ("goes_on",),
     MailKind.QUOTA_REACHED: ("goes_on",),
 }
-"""Of keys that exclude each other, those that a preview does without."""
+"""Of keys that exclude each other those that a preview does without, and what is rare."""
 
 
 def sample_context(kind: MailKind, **changes: object) -> dict[str, object]:
