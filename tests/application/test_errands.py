@@ -86,13 +86,13 @@ def test_who_pays_the_newer_of_two_invoices_is_told_that_the_older_one_holds_the
     world.stripe.pay(newer)
     world.feed()
     receipt = world.mails()[-1]
-    assert "$99.00 of an earlier invoice are still open" in " ".join(receipt.text.split())
+    assert "pay the $99.00 of an earlier invoice, too" in " ".join(receipt.text.split())
     assert world.stripe.get("invoice", older)["hosted_invoice_url"] in receipt.text
     assert world.license(sub).suspended_reason == "payment_failed"
     world.stripe.pay(older)
     world.feed()
     assert kinds(world)[-2:] == ["license_reinstated", "invoice_paid"]
-    assert "still open" not in world.mails()[-1].text
+    assert "earlier invoice" not in world.mails()[-1].text
 
 
 def test_a_payment_that_came_before_the_mail_went_takes_the_warning_back(world):
