@@ -102,10 +102,10 @@ class MailServices(Infrastructure):
 
     @cached_property
     def managing(self) -> Managing:
-        portal = self._portal if self.stripe_account else None
+        portal = self._portal_page if self.stripe_account else None
         return Managing(self.store, portal, self.tokens, self.clock, public_url=self.settings.public_url)
 
-    def _portal(self, organization_id: UUID, subscription_id: UUID, return_url: str) -> str:
+    def _portal_page(self, organization_id: UUID, subscription_id: UUID, return_url: str) -> str:
         opened = self.buying.portal(organization_id, return_url=return_url, subscription_id=subscription_id)
         return opened.url or return_url
 
