@@ -119,9 +119,10 @@ class BillingAccount(Aggregate):
             self.record(self.MethodLearned, now=now, payer=payer, method=method)
 
     def card_worked(self, card: Card, *, charged_at: datetime, now: datetime) -> None:
-        """A charge succeeded; of two the later counts."""
+        """A charge succeeded; the last one counts, in whatever order they are told: so also a later one of the same
+        card is recorded, or an older one of another card, told late, would replace it."""
         self.learn_card(card, now=now)
-        if self.charged is None or (charged_at > self.charged_at and card.method != self.charged.method):
+        if self.charged is None or (charged_at, card.method) > (self.charged_at, self.charged.method):
             self.record(self.CardWorked, now=now, card=card, charged_at=charged_at)
 
     def plan_reminders(self, *, now: datetime) -> None:
