@@ -8,16 +8,15 @@ from functools import cached_property, partial
 from typing import Any
 
 from adapters.bootstrap_buying import BuyingServices
+from adapters.bootstrap_mail import MailServices
 from adapters.bootstrap_outbound import OutboundServices
 from adapters.bootstrap_people import PeopleServices
 from adapters.bootstrap_tokens import TokenServices
 from adapters.bootstrap_usage import UsageServices
-from adapters.emails.kinds import license_file_name
 from adapters.group_commit import GroupCommit
 from adapters.infrastructure import required
 from adapters.license_file import build_license_file
 from adapters.log_scan import LogScan
-from adapters.notice_post import NoticePost
 from adapters.postgres_line import PostgresLine
 from adapters.queue_tickets import QueueTickets
 from adapters.redis_cluster import line_to
@@ -36,7 +35,6 @@ from application.errands import Errands
 from application.history import History
 from application.licenses import Licenses
 from application.machines import LicenseMachines
-from application.notices import Notices
 from application.purchase_claims import PurchaseClaims
 from application.queue_rounds import QueueRounds
 from application.seat_admission import SeatAdmission
@@ -55,10 +53,8 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(PeopleServices, BuyingServices, OutboundServices, UsageServices, TokenServices):
+class Services(PeopleServices, BuyingServices, MailServices, OutboundServices, UsageServices, TokenServices):
     """What the system can be asked to do, in one process."""
-
-    license_file_name = staticmethod(license_file_name)
 
     @cached_property
     def licenses(self) -> Licenses:
@@ -171,30 +167,12 @@ class Services(PeopleServices, BuyingServices, OutboundServices, UsageServices, 
         return SeatAdmission(SeatClaims(self.unwalled), UserDigests(self.secrets), tickets, self.clock)
 
     @cached_property
-    def notices(self) -> Notices:
-        return Notices(
-            self.store,
-            self.catalog,
-            self.organizations,
-            self.users,
-            self.member_notices,
-            self.sign_in_notices,
-            self.webhook_notices,
-            self.license_keys,
-            self.license_file,
-            license_file_name,
-            self.upgrade_url,
-            self.clock,
-        )
-
-    @cached_property
     def errands(self) -> Errands:
-        post = NoticePost(self.mailer, self.clock)
         claims = PurchaseClaims(
             self.store, self.personal_data, self.organizations, self.memberships, self.billing_accounts, self.works
         )
         ends = self.seat_work, self.webhook_endpoints
-        return Errands(self.store, self.outbox, self.notices, post, claims, *ends, self.clock)
+        return Errands(self.store, self.outbox, self.notices, self.mailing.post, claims, *ends, self.clock)
 
     # what happened, and whether it is whole
 

@@ -25,7 +25,7 @@ from projections.webhook_feeds import WebhookFeeds
 
 if TYPE_CHECKING:
     from application.catalog import Catalog
-    from application.organizations import Organizations
+    from application.readers import Readers
 
 
 class OutboundServices(Infrastructure):
@@ -34,7 +34,7 @@ class OutboundServices(Infrastructure):
     if TYPE_CHECKING:
         store: Store
         catalog: Catalog
-        organizations: Organizations
+        readers: Readers
 
     @cached_property
     def webhook_book(self) -> WebhookBook:
@@ -85,7 +85,7 @@ class OutboundServices(Infrastructure):
     @cached_property
     def webhook_notices(self) -> WebhookNotices:
         vendor = Mailbox.parse(self.settings.mail_from)
-        return WebhookNotices(self.webhook_endpoints, self.organizations, vendor=(vendor.name, vendor.address))
+        return WebhookNotices(self.webhook_endpoints, self.readers, vendor=(vendor.name, vendor.address))
 
     @property
     def erasable_webhook_data(self) -> tuple[WebhookBook, WebhookDeliveries]:

@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from adapters.device_requests import DeviceRequests
     from adapters.email_changes import EmailChanges
     from adapters.familiar_devices import FamiliarDevices
+    from adapters.mailer import Mailer
     from adapters.rights_log import RightsLog
     from adapters.webhook_book import WebhookBook
     from adapters.webhook_deliveries import WebhookDeliveries
     from application.quota_work import QuotaWork
+    from application.readers import Readers
     from application.rights_book import RightsBook
     from application.seat_work import SeatWork
     from application.store import Store
@@ -47,6 +49,8 @@ class PeopleServices(Infrastructure):
 
     if TYPE_CHECKING:
         store: Store
+        readers: Readers
+        mailer: Mailer
         seat_work: SeatWork
         quota_work: QuotaWork
         rights_log: RightsLog
@@ -169,11 +173,13 @@ class PeopleServices(Infrastructure):
 
     @cached_property
     def member_notices(self) -> MemberNotices:
-        return MemberNotices(self.personal_data, self.memberships, self.sent_invitations, self.invitations)
+        return MemberNotices(
+            self.personal_data, self.readers, self.memberships, self.sent_invitations, self.invitations
+        )
 
     @cached_property
     def sign_in_notices(self) -> SignInNotices:
-        return SignInNotices(self.users, self.login_sessions, self.sign_in_links, self.email_addresses)
+        return SignInNotices(self.readers, self.users, self.login_sessions, self.sign_in_links, self.email_addresses)
 
     @cached_property
     def api_keys(self) -> ApiKeys:

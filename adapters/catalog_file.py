@@ -21,6 +21,9 @@ from adapters.yaml_values import (
     Convert,
     Reading,
     Wrong,
+    boolean,
+    each_duration,
+    entries_of,
     integer,
     items_of,
     shown,
@@ -28,10 +31,12 @@ from adapters.yaml_values import (
     word,
 )
 from domain.catalog import CatalogFile, MeterEntry, PlanEntry, ProductEntry, refusal
+from domain.mail_kinds import CHOOSABLE
 from domain.meter import Aggregation, MeterTerms
 from domain.money import CURRENCIES, Money
 from domain.plan import Interval, PlanTerms, Price
 from domain.problems import Problem
+from domain.reminders import NoticePeriods
 from domain.vendor import Identity
 
 FORMAT = 1
@@ -77,7 +82,7 @@ def _file(folder: Path | None, reading: Reading, node: Node) -> Any:
 def _vendor(folder: Path | None, reading: Reading, node: Node) -> Any:
     fields: dict[str, Convert] = {
         **{"name": text, "address": _texts, "tax_ids": _texts, "email": text, "website": text, "phone": text},
-        **{"footer": text, "logo": partial(logo, folder)},
+        **{"footer": text, "logo": partial(logo, folder), "language": text},
     }
     return reading.record(Identity, node, fields, "name")
 
@@ -97,8 +102,23 @@ def _product(reading: Reading, node: Node) -> Any:
         "license_key_prefix": text,
         "free_plan": text,
         "anonymous_plan": text,
+        "mails": _mails,
     }
-    return reading.record(ProductEntry, node, fields, "code", "name", "license_key_prefix")
+    return reading.record(_product_entry, node, fields, "code", "name", "license_key_prefix")
+
+
+def _product_entry(*, mails: tuple[tuple[str, bool], ...] = (), **facts: str) -> ProductEntry:
+    return ProductEntry(**facts, mails_off=tuple(sorted(kind for kind, is_sent in mails if not is_sent)))
+
+
+def _mails(reading: Reading, node: Node) -> Any:
+    return reading.all(_mail, entries_of(node).values())
+
+
+def _mail(reading: Reading, node: Node) -> tuple[str, bool]:
+    if node.name not in CHOOSABLE:
+        raise Wrong(f"is no mail that may be left out; there are {', '.join(sorted(CHOOSABLE))}")
+    return node.name, boolean(reading, node)
 
 
 def _meters(reading: Reading, node: Node) -> Any:
@@ -134,12 +154,18 @@ def _plan(reading: Reading, node: Node) -> Any:
         "trial_days": integer,
         "entitlements": entitlements,
         "prices": _prices,
+        "notices": _notices,
     }
     return reading.record(_plan_entry, node, fields, "code", "product", "name", "entitlements", "prices")
 
 
 def _plan_entry(*, code: str, product: str, trial_days: int = 0, **terms: Any) -> PlanEntry:
     return PlanEntry(code, product, PlanTerms(trial_days=trial_days, **terms))
+
+
+def _notices(reading: Reading, node: Node) -> Any:
+    fields: dict[str, Convert] = dict.fromkeys(("trial", "renewal", "ending"), each_duration)
+    return reading.record(NoticePeriods, node, fields)
 
 
 def _prices(reading: Reading, node: Node) -> Any:

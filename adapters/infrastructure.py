@@ -20,7 +20,6 @@ from adapters.license_index import LicenseIndex
 from adapters.linked_identities import LinkedIdentities
 from adapters.login_sessions import LoginSessions
 from adapters.machine_names import MachineNames
-from adapters.mailer import Mailer
 from adapters.memberships import Memberships
 from adapters.outbox import Outbox
 from adapters.papers.printer import Printer
@@ -219,15 +218,6 @@ class Infrastructure:
     @cached_property
     def process_beats(self) -> ProcessBeats:
         return ProcessBeats(self.unwalled)
-
-    @cached_property
-    def mailer(self) -> Mailer:
-        return Mailer(
-            self.unwalled,
-            mail_from=self.settings.mail_from,
-            smtp_url=self.settings.smtp_url,
-            sandbox=self.settings.sandbox,
-        )
 
     def close(self) -> None:
         """Closes what was made, the last made first; async parts close with `aclose` before."""

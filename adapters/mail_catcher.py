@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,6 +42,21 @@ class CaughtMail:
             attachments=tuple(part.get_filename() or "" for part in message.iter_attachments()),
             raw=raw,
         )
+
+    @property
+    def direction(self) -> str:
+        """`rtl` for a mail that is read from the right."""
+        return "rtl" if ' dir="rtl"' in self.html.partition(">\n<head>")[0] else "ltr"
+
+    @property
+    def page(self) -> str:
+        """The HTML with its pictures in it: elsewhere than in a mail program nothing finds them by their content id."""
+        html = self.html
+        for part in email.message_from_bytes(self.raw, policy=default).walk():
+            if (id := part["Content-ID"]) and part.get_content_maintype() == "image":
+                picture = b64encode(cast(bytes, part.get_payload(decode=True))).decode()
+                html = html.replace(f"cid:{id.strip('<> ')}", f"data:{part.get_content_type()};base64,{picture}")
+        return html
 
     def attachment(self, filename: str) -> bytes:
         """The content of an attached file; `NotFound` when there is none of this name."""

@@ -6,27 +6,35 @@ in between leaves its claim behind: nobody can know whether that mail went out, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.message import EmailMessage
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 
 from adapters.database import Database, Row
-from adapters.emails.envelope import Attachment, Mailbox, compose, plain_address
-from adapters.emails.kinds import CONTEXTS, UNPROVEN, MailKind
-from adapters.emails.render import Rendered, render
+from adapters.emails.envelope import Mailbox, compose, plain_address
+from adapters.emails.kinds import CONTEXTS, UNPROVEN
+from adapters.emails.letterhead import Stationery, stationery_of
+from adapters.emails.render import Frame, Rendered, render
 from adapters.mail_catcher import CaughtMail, MailCatcher
 from adapters.smtp import Refused, SmtpServer, TryLater, Unknown
 from domain.errors import Unavailable
+from domain.mail_address import Withheld
+from domain.notice import Notice
+from domain.vendor import Identity
 
 log = structlog.get_logger()
 
 LOST_AFTER = 60
 """Seconds after which a claim that nobody settled counts as lost."""
+MOST_REFUSALS = 120
+"""With an hour between them (adapters/outbox.py) that is five days, as long as mail servers keep trying (RFC 5321
+§4.5.4.1); after it a mail that the server would never quite take has failed."""
+_LONGEST_THREAD = 20
 
 
 class Outcome(StrEnum):
@@ -40,6 +48,17 @@ class Outcome(StrEnum):
     """It may have gone out: its sender died, or the connection was lost while the server took it. Not sent again."""
     FAILED = "failed"
     """The server refuses this mail for this address for good (5xx), now or at an earlier attempt."""
+    SUPPRESSED = "suppressed"
+    """Nothing is sent to this address."""
+    UNSUBSCRIBED = "unsubscribed"
+    """Its reader wants no mails of this kind."""
+
+
+class Sending(NamedTuple):
+    """`refused`: the code with which the server refused the address now, whatever the mail."""
+
+    outcome: Outcome
+    refused: str | None = None
 
 
 class MailDelayed(Unavailable):
@@ -49,33 +68,7 @@ class MailDelayed(Unavailable):
     sentence = "The mail server did not take the mail this time; it will be tried again."
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """One mail to one recipient.
-
-    `message_id` is derived from the fact it tells (`domain.ids.message_id`); `recipient_subject` is the id of the user
-    or organization it goes to, the only trace of the person in the mail log; `context` has the keys of
-    `CONTEXTS[kind]`. `ValueError` when the kind wants another number of attachments.
-    """
-
-    message_id: UUID
-    kind: MailKind
-    to: str = field(repr=False)
-    recipient_name: str = field(repr=False)
-    recipient_subject: UUID
-    organization_id: UUID | None
-    context: Mapping[str, object] = field(repr=False)
-    attachments: Sequence[Attachment] = ()
-    locale: str = "en"
-
-    def __post_init__(self) -> None:
-        wanted = CONTEXTS[self.kind].attachments
-        if len(self.attachments) != wanted:
-            raise ValueError(f"The mail {self.kind} has {wanted} attachment(s), not {len(self.attachments)}.")
-
-
-@dataclass(frozen=True, slots=True)
-class LostMail:
+class LostMail(NamedTuple):
     """A mail whose sender died: it may have gone out or not."""
 
     message_id: UUID
@@ -87,44 +80,60 @@ class Mailer:
     """Sends through `smtp_url`. Without one it catches mails in the sandbox, and delays them in production, where a
     caught mail would be a licence that never arrived.
 
-    `mail_from` is `Name <address>`; the name signs the mails. `ValueError` for a wrong address of either.
+    `mail_from` is `Name <address>`. `vendor` says who sells, for the letterhead; while nobody does, the name of
+    `mail_from` stands there. `ValueError` for a wrong address of either.
     """
 
     def __init__(
-        self, database: Database, *, mail_from: str, smtp_url: str | None = None, sandbox: bool = False
+        self,
+        database: Database,
+        *,
+        mail_from: str,
+        smtp_url: str | None = None,
+        sandbox: bool = False,
+        vendor: Callable[[], Identity | None] = lambda: None,
     ) -> None:
         self._database = database
         self._sender = Mailbox.parse(mail_from)
         self._server = SmtpServer.parse(smtp_url) if smtp_url else None
         self._catcher = MailCatcher(database)
         self._catches = sandbox and not smtp_url
+        self._vendor = vendor
 
-    def send(self, mail: Mail, *, now: datetime) -> Outcome:
+    def send(self, notice: Notice, *, now: datetime) -> Sending:
         """Sends it unless that was done, tried for good, or is being done. `now` is the engine's time.
 
-        Raises `MailDelayed` (send again later), `ValueError` for a wrong context (nothing is claimed), `Unavailable`
-        when Postgres is away.
+        Raises `MailDelayed` (send again later), `ValueError` for a wrong context or number of files (nothing is
+        claimed), `Unavailable` when Postgres is away.
         """
-        rendered = self.preview(mail)
-        attempt = self._claim(mail)
+        stationery = stationery_of(self._vendor(), self._sender.name)
+        rendered = self._rendered(notice, stationery)
+        attempt = self._claim(notice, now)
         if attempt is None:
-            return self._what_became_of(mail)
+            return Sending(self._what_became_of(notice))
         try:
-            self._deliver(mail, rendered, now)
+            self._deliver(notice, rendered, stationery, now)
         except TryLater as reason:
-            self._settle(mail, attempt, "delayed", error_code=reason.code)
-            raise MailDelayed(retry_after=LOST_AFTER) from None
-        except (Refused, Unknown) as reason:
-            outcome = Outcome.FAILED if isinstance(reason, Refused) else Outcome.UNCERTAIN
-            self._settle(mail, attempt, outcome, error_code=reason.code)
-            return outcome
-        self._settle(mail, attempt, Outcome.SENT, sent_at=now)
-        return Outcome.SENT
+            return self._put_off(notice, attempt, reason)
+        except Refused as reason:
+            self._settle(notice, attempt, Outcome.FAILED, error_code=reason.code)
+            return Sending(Outcome.FAILED, reason.code if reason.is_of_address else None)
+        except Unknown as reason:
+            self._settle(notice, attempt, Outcome.UNCERTAIN, error_code=reason.code)
+            return Sending(Outcome.UNCERTAIN)
+        self._settle(notice, attempt, Outcome.SENT, sent_at=now)
+        return Sending(Outcome.SENT)
 
-    def preview(self, mail: Mail) -> Rendered:
-        """The mail as it would be sent; `ValueError` for a wrong context."""
-        common = {"recipient_name": mail.recipient_name, "sender": self._sender.name}
-        return render(mail.kind, {**mail.context, **common}, mail.locale)
+    def withhold(self, notice: Notice, why: Withheld, *, now: datetime) -> Sending:
+        """Writes down that it is not sent, and why; what was sent already stays sent."""
+        written = self._database.execute(
+            f"insert into mails ({_COLUMNS}, status, attempts) values ({_MARKS}, %(status)s, 0)"
+            " on conflict (message_id) do update set status = excluded.status where mails.status = 'delayed'",
+            {**_row_of(notice, now), "status": why.value},
+        )
+        if written:
+            log.info(f"mail.{why}", message_id=str(notice.message_id), kind=notice.kind.value)
+        return Sending(Outcome(why.value) if written else self._what_became_of(notice))
 
     def report_lost(self) -> list[LostMail]:
         """Marks the mails whose sender died as uncertain and answers them, each once. To be called now and then."""
@@ -155,44 +164,73 @@ class Mailer:
         `User.Erased`, before the person's own row goes. The log of mails has none: it knows subject ids only."""
         return [self._catcher.erasing([user_id, *organization_ids]), self._catcher.erasing_address_of(user_id)]
 
-    def _deliver(self, mail: Mail, rendered: Rendered, now: datetime) -> None:
-        message, to = self._composed(mail, rendered, now)
+    @staticmethod
+    def _rendered(notice: Notice, stationery: Stationery) -> Rendered:
+        wanted = CONTEXTS[notice.kind].attachments
+        if len(notice.files) != wanted:
+            raise ValueError(f"The mail {notice.kind} has {wanted} attachment(s), not {len(notice.files)}.")
+        common = {"recipient_name": notice.to.name, "sender": stationery.letterhead.name}
+        frame = Frame(stationery.letterhead, notice.to.language, notice.unsubscribe_url)
+        return render(notice.kind, {**notice.context, **common}, frame)
+
+    def _deliver(self, notice: Notice, rendered: Rendered, stationery: Stationery, now: datetime) -> None:
+        message, to = self._composed(notice, rendered, stationery, now)
         if self._server:
             self._server.deliver(message, sender=self._sender.address, to=to)
         elif self._catches:
-            self._catcher.deliver(message, message_id=mail.message_id, to=to)
+            self._catcher.deliver(message, message_id=notice.message_id, to=to)
         else:
             raise TryLater("no_smtp_url")
 
-    def _composed(self, mail: Mail, rendered: Rendered, now: datetime) -> tuple[EmailMessage, str]:
+    def _composed(
+        self, notice: Notice, rendered: Rendered, stationery: Stationery, now: datetime
+    ) -> tuple[EmailMessage, str]:
         try:
-            address = plain_address(mail.to)
+            address = plain_address(notice.to.email)
         except ValueError:
             raise Refused("address") from None
-        to = Mailbox("" if mail.kind in UNPROVEN else mail.recipient_name, address)
         message = compose(
-            rendered, message_id=mail.message_id, sender=self._sender, to=to, now=now, attachments=mail.attachments
+            rendered,
+            message_id=notice.message_id,
+            sender=self._sender,
+            to=Mailbox("" if notice.kind in UNPROVEN else notice.to.name, address),
+            now=now,
+            files=notice.files,
+            logo=stationery.logo,
+            reply_to=stationery.letterhead.email,
+            earlier=self._sent_before(notice),
+            unsubscribe_url=notice.unsubscribe_url,
         )
         return message, address
 
-    def _claim(self, mail: Mail) -> int | None:
+    def _sent_before(self, notice: Notice) -> tuple[UUID, ...]:
+        """The mails of the same thread, the first one first."""
+        if notice.thread is None:
+            return ()
+        rows = self._database.fetch_all(
+            "select message_id from mails where thread = %s and status = 'sent' order by sent_at, claimed_at limit %s",
+            (notice.thread, _LONGEST_THREAD),
+        )
+        return tuple(row["message_id"] for row in rows)
+
+    def _claim(self, notice: Notice, now: datetime) -> int | None:
         """The number of this attempt, or None when the mail is not free to be sent."""
         row = self._database.fetch_one(
-            "insert into mails (message_id, kind, organization_id, recipient_subject, status, attempts, claimed_at)"
-            " values (%s, %s, %s, %s, 'claimed', 1, clock_timestamp())"
-            " on conflict (message_id) do update"
-            " set status = 'claimed', attempts = mails.attempts + 1, claimed_at = clock_timestamp(), error_code = null"
+            f"insert into mails ({_COLUMNS}, status, attempts) values ({_MARKS}, 'claimed', 1)"
+            " on conflict (message_id) do update set status = 'claimed', attempts = mails.attempts + 1,"
+            " claimed_at = clock_timestamp(), error_code = null, kind = excluded.kind, thread = excluded.thread,"
+            " language = excluded.language"
             " where mails.status = 'delayed'"
             " returning attempts",
-            (mail.message_id, mail.kind.value, mail.organization_id, mail.recipient_subject),
+            _row_of(notice, now),
         )
         return row["attempts"] if row else None
 
-    def _what_became_of(self, mail: Mail) -> Outcome:
+    def _what_became_of(self, notice: Notice) -> Outcome:
         row = self._database.fetch_one(
             "select status, claimed_at < clock_timestamp() - make_interval(secs => %s) as lost"
             " from mails where message_id = %s",
-            (LOST_AFTER, mail.message_id),
+            (LOST_AFTER, notice.message_id),
         )
         if row is None or row["status"] == "delayed":
             raise MailDelayed(retry_after=LOST_AFTER)  # it was let go of, or erased, since the claim was refused
@@ -203,9 +241,17 @@ class Mailer:
             return Outcome.UNCERTAIN
         return Outcome.ALREADY_SENT if row["status"] == "sent" else Outcome(row["status"])
 
+    def _put_off(self, notice: Notice, attempt: int, reason: TryLater) -> Sending:
+        """The server's own 4xx counts; that nobody could be asked does not: an operator mends that."""
+        if attempt >= MOST_REFUSALS and reason.code[:1] == "4":
+            self._settle(notice, attempt, Outcome.FAILED, error_code=reason.code)
+            return Sending(Outcome.FAILED)
+        self._settle(notice, attempt, "delayed", error_code=reason.code)
+        raise MailDelayed(retry_after=LOST_AFTER)
+
     def _settle(
         self,
-        mail: Mail,
+        notice: Notice,
         attempt: int,
         status: str,
         *,
@@ -216,6 +262,31 @@ class Mailer:
         self._database.execute(
             "update mails set status = %s, error_code = %s, sent_at = %s"
             " where message_id = %s and attempts = %s and status in ('claimed', 'uncertain')",
-            (status, error_code, sent_at, mail.message_id, attempt),
+            (status, error_code, sent_at, notice.message_id, attempt),
         )
-        log.info(f"mail.{status}", message_id=str(mail.message_id), kind=mail.kind.value, error_code=error_code)
+        log.info(f"mail.{status}", message_id=str(notice.message_id), kind=notice.kind.value, error_code=error_code)
+
+
+_COLUMNS = (
+    "message_id, kind, organization_id, recipient_subject, told_stream, told_version, told_kind, thread, language,"
+    " noted_at, claimed_at"
+)
+_MARKS = (
+    "%(message_id)s, %(kind)s, %(organization_id)s, %(recipient_subject)s, %(told_stream)s, %(told_version)s,"
+    " %(told_kind)s, %(thread)s, %(language)s, %(noted_at)s, clock_timestamp()"
+)
+
+
+def _row_of(notice: Notice, now: datetime) -> dict[str, object]:
+    return {
+        "message_id": notice.message_id,
+        "kind": notice.kind.value,
+        "organization_id": notice.to.organization_id,
+        "recipient_subject": notice.to.subject,
+        "told_stream": notice.told.stream_id,
+        "told_version": notice.told.version,
+        "told_kind": notice.told.kind,
+        "thread": notice.thread,
+        "language": notice.to.language,
+        "noted_at": now,
+    }

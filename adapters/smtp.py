@@ -34,7 +34,11 @@ class TryLater(NotTaken):
 
 
 class Refused(NotTaken):
-    """It will never take this message for this address."""
+    """It will never take this message for this address. `is_of_address`: nor any other message."""
+
+    def __init__(self, code: str, *, is_of_address: bool = False) -> None:
+        super().__init__(code)
+        self.is_of_address = is_of_address
 
 
 class Unknown(NotTaken):
@@ -126,8 +130,10 @@ def _envelope(smtp: smtplib.SMTP, *, sender: str, to: str) -> None:
         code, answer = smtp.rcpt(to)
     except (OSError, smtplib.SMTPException) as error:
         raise TryLater(type(error).__name__) from None
+    if code >= 500:
+        raise Refused(_code(code, answer), is_of_address=_is_of_address(code, answer))
     if code not in (250, 251):
-        raise (Refused if code >= 500 else TryLater)(_code(code, answer))
+        raise TryLater(_code(code, answer))
 
 
 def _hand_over(smtp: smtplib.SMTP, message: EmailMessage) -> None:
@@ -139,7 +145,20 @@ def _hand_over(smtp: smtplib.SMTP, message: EmailMessage) -> None:
         raise Unknown(type(error).__name__) from None
     if 200 <= code < 300:
         return
-    raise (Refused if code >= 500 else TryLater if code >= 400 else Unknown)(_code(code, answer))
+    if code >= 500:
+        said = _code(code, answer)
+        raise Refused(said, is_of_address=_is_of_address(code, answer) and " " in said)
+    raise (TryLater if code >= 400 else Unknown)(_code(code, answer))
+
+
+def _is_of_address(code: int, answer: bytes) -> bool:
+    """By the enhanced code (RFC 3463): the address is wrong (5.1) or its mailbox is closed (5.2), though not when it is
+    only full or the mail too large. Without one by the code: other refusals are about us, our server, or this mail."""
+    enhanced = _ENHANCED.match(answer)
+    if enhanced is None:
+        return code in (550, 551, 553)
+    _, subject, detail = enhanced[1].split(b".")
+    return subject == b"1" or (subject == b"2" and detail not in (b"2", b"3"))
 
 
 def _hang_up(smtp: smtplib.SMTP) -> None:

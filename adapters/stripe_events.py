@@ -14,6 +14,7 @@ from adapters.stripe_fields import Nothing, Payload, customer_of, maybe_id, mayb
 from adapters.stripe_invoices import credit_note_report, invoice_report, tax_rate_report
 from adapters.stripe_payments import (
     application_report,
+    card_report,
     charge_report,
     dispute_report,
     intent_report,
@@ -89,6 +90,7 @@ def subscription_report(subscription: Payload, seen: Seen, type: str = "") -> Su
         ended_at=maybe_time(subscription.get("ended_at")),
         organization_id=_named_organization(subscription),
         trial_ending=type == "customer.subscription.trial_will_end",
+        method=_method(subscription),
         held=_held(subscription),
     )
 
@@ -173,7 +175,13 @@ def customer_report(customer: Payload, seen: Seen, type: str = "") -> CustomerRe
         organization_id=_named_organization(customer),
         deleted=type == "customer.deleted" or bool(customer.get("deleted")),
         language=next(iter(customer.get("preferred_locales") or ()), None),
+        method=_method({**customer, **(customer.get("invoice_settings") or {})}),
     )
+
+
+def _method(source: Payload) -> str | None:
+    """What is charged: a payment method, or a source of the time before there were any."""
+    return maybe_id(source.get("default_payment_method")) or maybe_id(source.get("default_source"))
 
 
 def checkout_report(session: Payload, seen: Seen, type: str = "") -> CustomerReport:
@@ -196,6 +204,8 @@ _FACTS: dict[str, _Reading] = {
     "checkout.session.completed": checkout_report,
     "checkout.session.async_payment_succeeded": checkout_report,
     **{f"customer.{verb}": customer_report for verb in ("created", "updated", "deleted")},
+    **{f"payment_method.{verb}": card_report for verb in ("attached", "updated", "automatically_updated")},
+    **{f"customer.source.{verb}": card_report for verb in ("created", "updated", "expiring")},
     **{
         f"customer.subscription.{verb}": subscription_report
         for verb in ("created", "updated", "deleted", "paused", "resumed", "trial_will_end")

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.stripe_fields import Payload, id_of, listed, maybe_id, maybe_time, time_of
+from adapters.stripe_fields import Nothing, Payload, customer_of, id_of, listed, maybe_id, maybe_time, time_of
 from domain.payment_facts import (
     Application,
     ApplicationReport,
     ApplicationStatus,
     Attempt,
+    Card,
+    CardReport,
     ChargeReport,
     Dispute,
     DisputeReport,
@@ -54,7 +56,26 @@ def charge_report(charge: Payload, seen: Seen, type: str = "") -> ChargeReport:
         customer=maybe_id(charge.get("customer")),
         attempt=_charged(charge, seen, type),
         refunded=_refunded(charge, seen),
+        card=_charged_card(charge),
     )
+
+
+def card_report(method: Payload, seen: Seen, type: str = "") -> CardReport:
+    """A payment method, or a card of the time before there were any. `Nothing` unless it is a customer's card."""
+    card = method if method["object"] == "card" else method.get("card")
+    if not card or not card.get("exp_year"):
+        raise Nothing("it is no card")
+    return CardReport(seen=seen, customer=customer_of(method), card=_card(method["id"], card))
+
+
+def _charged_card(charge: Payload) -> Card | None:
+    method, details = maybe_id(charge.get("payment_method")), charge.get("payment_method_details") or {}
+    card = details.get("card") or {}
+    return _card(method, card) if method and charge.get("customer") and card.get("exp_year") else None
+
+
+def _card(method: str, card: Payload) -> Card:
+    return Card(method, card["exp_year"], card["exp_month"], card.get("brand"))
 
 
 def _charged(charge: Payload, seen: Seen, type: str) -> Attempt:

@@ -35,6 +35,9 @@ from api import (
     login_page,
     logins,
     machines,
+    mail_pages,
+    mail_previews,
+    mails,
     members,
     organizations,
     overview,
@@ -107,6 +110,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     reconciliation.router,
     webhook_endpoints.router,
     webhook_deliveries.router,
+    mails.router,
+    mails.admin,
     overview.router,
     audit.router,
     sandbox.router,
@@ -131,7 +136,10 @@ HOT: tuple[BaseRoute, ...] = (
     *webhooks.routes(BASE),
 )
 """Matched before all others."""
-AT_ROOT: tuple[APIRouter, ...] = (health.router, keys.at_root, sandbox.at_root, sandbox_pages.at_root)
+AT_ROOT: tuple[APIRouter, ...] = (
+    *(health.router, keys.at_root, mail_pages.router),
+    *(sandbox.at_root, sandbox_pages.at_root, mail_previews.at_root),
+)
 """Beside the base path."""
 
 

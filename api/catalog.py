@@ -80,6 +80,16 @@ class PriceAnswer(BaseModel):
     stripe_price: str | None
 
 
+class NoticesAnswer(BaseModel):
+    """How long before it comes a customer is reminded of something, ISO 8601."""
+
+    trial: list[str]
+    renewal: list[str] | None = Field(
+        None, description="None: 30 and 7 days before periods of half a year or more, not before shorter ones."
+    )
+    ending: list[str]
+
+
 class PlanAnswer(BaseModel):
     code: str
     product: str
@@ -88,6 +98,7 @@ class PlanAnswer(BaseModel):
     trial_days: int
     entitlements: EntitlementsAnswer
     prices: list[PriceAnswer] = Field(description="None: the price is negotiated.")
+    notices: NoticesAnswer
     withdrawn: bool = Field(description="Not sold any more; running subscriptions keep it.")
 
 

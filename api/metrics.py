@@ -159,6 +159,12 @@ class EngineState:
         yield webhooks
         waiting = self._services.outbox.waiting()
         yield GaugeMetricFamily("usher_outbox_errands", "Mails and other errands that are not done.", value=waiting)
+        mails = GaugeMetricFamily(
+            "usher_mails_unsent", "Mails that did not go out, or nobody knows.", labels=["status"]
+        )
+        for status, n in self._services.mail_log.unsent().items():
+            mails.add_metric([status], n)
+        yield mails
         seats = self._services.database.fetch_one("select coalesce(sum(taken), 0)::bigint as n from seats_taken")
         yield GaugeMetricFamily("usher_seats_taken", "Open sessions.", value=seats["n"] if seats else 0)
 

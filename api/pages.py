@@ -31,6 +31,8 @@ label { display: block; margin: 1rem 0 .25rem; }
 input, button, select { font: inherit; padding: .6rem 1.2rem; border: 1px solid #767b8a; border-radius: 6px; }
 input { width: 100%; box-sizing: border-box; }
 button { margin-top: 1rem; border-color: #2447c8; background: #2447c8; color: #fff; }
+a.button { display: inline-block; padding: .6rem 1.2rem; border-radius: 6px; background: #2447c8; color: #fff;
+  text-decoration: none; }
 button.other { background: transparent; color: inherit; border-color: #767b8a; }
 :focus-visible { outline: 3px solid #f0a000; outline-offset: 2px; }
 .code { font: 600 1.8rem ui-monospace, monospace; letter-spacing: .15em; }

@@ -52,7 +52,7 @@ main { min-width: 0; padding: 1.25rem; display: flex; flex-direction: column; ov
 h2 { font-size: 1.25rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 dl { margin: 0 0 1rem; display: grid; grid-template-columns: max-content 1fr; gap: 0 .75rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
-dd a { margin-right: 1rem; }
+dd a, dd b { margin-right: 1rem; }
 iframe { flex: 1; min-height: 28rem; width: 100%; border: 1px solid #dfe2ea; border-radius: 8px; background: #fff; }
 .nothing { margin: auto; max-width: 28rem; text-align: center; color: #5c6170; }
 @media (max-width: 48rem) {
@@ -72,11 +72,11 @@ iframe { flex: 1; min-height: 28rem; width: 100%; border: 1px solid #dfe2ea; bor
 }
 """
 _STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_PAGE_POLICY = (
+PAGE_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
-_MAIL_POLICY = (
+MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none';"
     " sandbox allow-popups allow-popups-to-escape-sandbox; frame-ancestors 'self'"
 )
@@ -94,7 +94,8 @@ def mails_page(
     found = services.mailer.caught(_SHOWN + 1, to or None, after)
     opened = services.mailer.caught_mail(mail) if mail else next(iter(found), None)
     content = _list(found, opened, to, after) + f"<main>{_opened(opened) if opened else _NOTHING}</main>"
-    return HTMLResponse(_page(content, to), 200, {"Content-Security-Policy": _PAGE_POLICY})
+    html = page("Caught mails", "This is a sandbox: mails are caught here instead of being sent.", _search(to), content)
+    return HTMLResponse(html, 200, {"Content-Security-Policy": PAGE_POLICY})
 
 
 @at_root.get("/sandbox/mails/{mail_id}/{form}")
@@ -107,22 +108,32 @@ def mail_content(
         return Response(mail.text, 200, as_file(f"{mail_id}.txt"), media_type="text/plain")
     if form == "raw":
         return Response(mail.raw, 200, as_file(f"{mail_id}.eml"), media_type="message/rfc822")
-    # In the frame a link would open a page that refuses to be framed.
-    html = mail.html.replace("<head>", '<head><base target="_blank">', 1)
-    return HTMLResponse(html, 200, {"Content-Security-Policy": _MAIL_POLICY})
+    return HTMLResponse(in_frame(mail.page), 200, {"Content-Security-Policy": MAIL_POLICY})
+
+
+def in_frame(html: str) -> str:
+    """A mail's page for its frame, where a link would open a page that refuses to be framed."""
+    return html.replace("<head>", '<head><base target="_blank">', 1)
 
 
 _NOTHING = '<p class="nothing">No mail was caught yet. Whatever Usher sends in a sandbox appears here.</p>'
 
 
-def _page(content: str, to: str | None) -> str:
+def page(title: str, told: str, bar: str, content: str) -> str:
+    """A whole page of the sandbox; `bar` stands at the end of its head."""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Caught mails</title><style>{_STYLE}</style>"
-        "<header><h1>Caught mails</h1><p>This is a sandbox: mails are caught here instead of being sent.</p>"
+        f"<title>{title}</title><style>{_STYLE}</style>"
+        f"<header><h1>{title}</h1><p>{told}</p>{bar}</header>{content}</html>"
+    )
+
+
+def _search(to: str | None) -> str:
+    return (
+        '<a href="/sandbox/mails/previews">Previews</a>'
         '<form action="/sandbox/mails"><input name="to" type="email" aria-label="Recipient" placeholder="Recipient"'
-        f' value="{escape(to or "")}"><button>Show</button></form></header>{content}</html>'
+        f' value="{escape(to or "")}"><button>Show</button></form>'
     )
 
 
@@ -137,7 +148,8 @@ def _list(found: list[CaughtMail], opened: CaughtMail | None, to: str | None, af
 def _entry(mail: CaughtMail, is_open: bool, to: str | None, after: UUID | None) -> str:
     current = ' aria-current="true"' if is_open else ""
     return (
-        f'<a href="{_address(to=to, after=after, mail=mail.id)}"{current}><b>{escape(mail.subject)}</b>'
+        f'<a href="{_address(to=to, after=after, mail=mail.id)}"{current}>'
+        f'<b dir="{mail.direction}">{escape(mail.subject)}</b>'
         f"<span>{escape(mail.to)}</span><span>{_when(mail)}</span></a>"
     )
 
@@ -149,7 +161,8 @@ def _opened(mail: CaughtMail) -> str:
         for name in mail.attachments
     )
     return (
-        f"<h2>{escape(mail.subject)}</h2><dl><dt>To</dt><dd>{escape(mail.to)}</dd><dt>Date</dt><dd>{_when(mail)}</dd>"
+        f'<h2 dir="{mail.direction}">{escape(mail.subject)}</h2>'
+        f"<dl><dt>To</dt><dd>{escape(mail.to)}</dd><dt>Date</dt><dd>{_when(mail)}</dd>"
         f'<dt>Files</dt><dd>{files}<a href="{base}/text" download>Plain text</a>'
         f'<a href="{base}/raw" download>Whole message</a></dd></dl>'
         f'<iframe src="{base}/html" sandbox="allow-popups allow-popups-to-escape-sandbox"'

@@ -12,9 +12,10 @@ from pydantic import BaseModel, Field
 
 from api.access import of_member
 from api.auth import ANYBODY, PERSON, Caller, address_of, let_in, opened_by, require, services_of
-from api.bodies import Body, Email, Line, Moment, Password, Search, Token
+from api.bodies import Body, Code, Email, Line, Moment, Password, Search, Token
 from api.idempotency import RepeatableRoute
 from api.limits import Limit, admit
+from api.mails import spoken
 from api.pages import verified_page, wants_page
 from api.paging import Listing, Page, page_of
 from api.step_up import recently_proven
@@ -43,6 +44,7 @@ class RegisterBody(Body):
 class ProfileBody(Body):
     full_name: Line | None = None
     company_name: Line | None = None
+    language: Code | None = Field(None, description="Of mails, e.g. `de`.")
 
 
 class RegistrationAnswer(BaseModel):
@@ -69,6 +71,7 @@ class MeAnswer(PersonAnswer):
     organization_id: UUID | None
     role: Role | None
     company_name: str | None
+    language: str | None = Field(description="Of mails; null: as the vendor writes to everybody.")
 
 
 class UserStatus(StrEnum):
@@ -174,11 +177,13 @@ def show_me(caller: Caller = let_in(PERSON), services: Services = Depends(servic
 def rename_me(
     body: ProfileBody, caller: Caller = let_in(PERSON), services: Services = Depends(services_of)
 ) -> MeAnswer:
-    """Changes the name, or the company's (as `PATCH /organizations/{id}`, for those who may); what is left out
-    stays."""
+    """Changes the name, the language of mails, or the company's name (as `PATCH /organizations/{id}`, for those who
+    may); what is left out stays."""
     profile_of(services, caller)
     if body.company_name is not None:
         of_member(Scope.ORGANIZATION_WRITE).check(caller)
+    if body.language is not None:
+        services.users.choose_language(_id(caller), spoken(services, body.language))
     services.users.rename(
         _id(caller),
         full_name=body.full_name,
@@ -270,11 +275,13 @@ def _id(caller: Caller) -> UUID:
 def _me(services: Services, caller: Caller) -> MeAnswer:
     organization_id = caller.organization_id
     contact = services.organizations.contact(organization_id) if organization_id else None
+    profile = profile_of(services, caller)
     return MeAnswer(
-        **_facts(profile_of(services, caller).person),
+        **_facts(profile.person),
         organization_id=organization_id,
         role=caller.role,
         company_name=contact.company_name if contact else None,
+        language=profile.user.language,
     )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from application.work import Work
 from domain.ids import billing_account_id, invoice_id_for, license_id_for, payment_id_for, subscription_id_for
 from domain.invoice_facts import InvoiceReport
-from domain.payment_facts import ApplicationReport, ChargeReport, IntentReport, PaymentFact
+from domain.payment_facts import ApplicationReport, CardReport, ChargeReport, IntentReport, PaymentFact
 from domain.provider_facts import CustomerReport, ProviderFact, ScheduleReport, SubscriptionReport
 
 
@@ -45,7 +45,7 @@ class Case:
 def streams_about(provider: str, fact: ProviderFact) -> Iterator[UUID]:
     """Whatever the rules will look at for a report, as far as it says so itself."""
     match fact:
-        case CustomerReport() | SubscriptionReport() | InvoiceReport() | ChargeReport() | IntentReport():
+        case CustomerReport() | SubscriptionReport() | InvoiceReport() | ChargeReport() | IntentReport() | CardReport():
             if fact.customer:
                 yield billing_account_id(provider, fact.customer)
     match fact:

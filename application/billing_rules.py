@@ -13,7 +13,14 @@ from application.work import Work
 from domain.ids import invoice_id_for, price_book_id, subscription_id_for
 from domain.invoice_facts import CreditNoteReport, InvoiceReport, TaxRateReport
 from domain.money import Money
-from domain.payment_facts import ApplicationReport, ChargeReport, DisputeReport, IntentReport, RefundReport
+from domain.payment_facts import (
+    ApplicationReport,
+    CardReport,
+    ChargeReport,
+    DisputeReport,
+    IntentReport,
+    RefundReport,
+)
 from domain.plan import Interval, PriceTag
 from domain.price_book import PriceBook, PriceLink
 from domain.provider_facts import CustomerReport, Item, PriceReport, ProviderFact, ScheduleReport, SubscriptionReport
@@ -76,6 +83,9 @@ class BillingRules:
         )
         if fact.language:
             account.learn_language(fact.language, seen=fact.seen, now=case.now)
+        if account.contact_seen is None or account.contact_seen[1] <= fact.seen:
+            account.learn_method(fact.customer, fact.method, now=case.now)
+        account.plan_reminders(now=case.now)
         if fact.deleted:
             account.delete(now=case.now)
         yield f"customer/{fact.customer}"
@@ -83,9 +93,9 @@ class BillingRules:
     @_follow.register
     def _(self, fact: SubscriptionReport, case: Case) -> Iterator[str]:
         subscription = self._subscription(fact, case)
-        if fact.trial_ending and fact.trial_end:
-            subscription.trial_is_ending(trial_end=fact.trial_end, now=case.now)
         self._entitling.settle(case.work, subscription, case.now)
+        if fact.trial_ending:
+            subscription.remind(now=case.now)
         yield f"subscription/{fact.subscription}"
 
     @_follow.register
@@ -109,6 +119,13 @@ class BillingRules:
     @_follow.register
     def _(self, fact: CreditNoteReport, case: Case) -> Iterator[str]:
         return self._invoices.credit_note(fact, case)
+
+    @_follow.register
+    def _(self, fact: CardReport, case: Case) -> Iterator[str]:
+        account = self._accounts.account(case.work, case.provider, fact.customer, fact.seen, case.now)
+        account.learn_card(fact.card, now=case.now)
+        account.plan_reminders(now=case.now)
+        yield f"payment_method/{fact.card.method}"
 
     @_follow.register
     def _(self, fact: ChargeReport, case: Case) -> Iterator[str]:
@@ -157,20 +174,24 @@ class BillingRules:
             if _is_of_one_second(fact, subscription) and told != _known(subscription):
                 case.ask(f"subscription/{fact.subscription}")
             subscription.report(terms, purchase, held=held, seen=fact.seen, now=now)
-            return subscription
-        return work.add(
-            Subscription.start(
-                id=id,
-                organization_id=account.organization_id,
-                provider=provider,
-                provider_id=fact.subscription,
-                purchase=bought.purchase,
-                terms=terms,
-                seen=fact.seen,
-                held=held,
-                now=now,
+        else:
+            subscription = work.add(
+                Subscription.start(
+                    id=id,
+                    organization_id=account.organization_id,
+                    provider=provider,
+                    provider_id=fact.subscription,
+                    purchase=bought.purchase,
+                    terms=terms,
+                    seen=fact.seen,
+                    held=held,
+                    now=now,
+                )
             )
-        )
+        if subscription.seen == fact.seen:
+            account.learn_method(fact.subscription, fact.method, now=now)
+            account.plan_reminders(now=now)
+        return subscription
 
     def _held(self, fact: SubscriptionReport, provider: str, known: Subscription | None) -> HeldChange | None:
         if fact.held is None:

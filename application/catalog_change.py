@@ -149,12 +149,14 @@ class Revision:
         if product is None:
             facts = {"code": entry.code, "name": entry.name, "license_key_prefix": entry.license_key_prefix}
             product = Product.register(**facts, now=self._now)
+            product.choose_mails(entry.mails_off, now=self._now)
             product.set_default_plans(**defaults, now=self._now)
             self._changed.append(product)
             return Change(ChangeKind.PRODUCT_REGISTERED, entry.code)
         before = _facts(product)
         product.rename(entry.name, now=self._now)
         product.change_prefix(entry.license_key_prefix, now=self._now)
+        product.choose_mails(entry.mails_off, now=self._now)
         product.set_default_plans(**defaults, now=self._now)
         if not product.pending_events:
             return None
@@ -242,7 +244,7 @@ class Revision:
 
 def _facts(product: Product) -> Document:
     names = ("name", "license_key_prefix", "free_plan", "anonymous_plan")
-    return {name: getattr(product, name) for name in names}
+    return {**{name: getattr(product, name) for name in names}, "mails": dict.fromkeys(product.mails_off, False)}
 
 
 def _comparable(plan: Plan, terms: PlanTerms) -> Document:

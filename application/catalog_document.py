@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from domain.catalog import CatalogFile, ProductEntry
-from domain.documents import Document, entitlements_document, meter_document, price_document
+from domain.documents import Document, entitlements_document, meter_document, notices_document, price_document
 from domain.plan import PlanTerms
 from domain.vendor import Identity
 
@@ -35,6 +35,7 @@ def product_document(product: ProductEntry) -> Document:
         "code": product.code,
         "name": product.name,
         "license_key_prefix": product.license_key_prefix,
+        "mails": dict.fromkeys(product.mails_off, False),
         "free_plan": product.free_plan,
         "anonymous_plan": product.anonymous_plan,
     }
@@ -49,4 +50,5 @@ def plan_document(code: str, product: str, terms: PlanTerms) -> Document:
         "trial_days": terms.trial_days,
         "entitlements": entitlements_document(terms.entitlements),
         "prices": [price_document(price) for price in terms.prices],
+        "notices": notices_document(terms.notices),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from application.work import Work
 from domain.ids import license_id_for
 from domain.license import License
 from domain.license_terms import Terms
+from domain.reminders import Reminder, reminders_of
 from domain.standing import standing_of
 from domain.subscription import Subscription
 
@@ -37,6 +39,7 @@ class Entitling:
         license.follow_period(_paid_until(subscription, license), now=now)
         license.follow_payment(standing_of(subscription, license.terms.entitlements, now), now=now)
         license.expire(now=now)
+        subscription.plan_reminders(self._reminders(subscription), now=now)
         return license
 
     def _issue(self, work: Work, subscription: Subscription, terms: Terms, now: datetime) -> License:
@@ -54,6 +57,11 @@ class Entitling:
                 now=now,
             )
         )
+
+    def _reminders(self, subscription: Subscription) -> Iterator[Reminder]:
+        purchase = subscription.purchase
+        plan = self._catalog.plan(purchase.plan).terms(purchase.plan_version)
+        return reminders_of(subscription.terms, plan.notices, plan.price(purchase.price))
 
     def _terms(self, subscription: Subscription) -> Terms:
         purchase = subscription.purchase

@@ -13,8 +13,10 @@ from application.reactions import (
     CLAIM_ACCOUNT,
     CLAIM_PURCHASES,
     END_SESSIONS,
+    MAIL,
     MAIL_ACCOUNT,
     REMOVE_ENDPOINTS,
+    RESEND,
 )
 from application.store import Store
 from domain.billing_account import BillingAccount
@@ -38,6 +40,8 @@ _ENDS = {
     Status.REVOKED: CloseReason.REVOKED,
     Status.EXPIRED: CloseReason.EXPIRED,
 }
+_LATEST = 3
+"""Invoices of a customer that may have become known before the address."""
 
 
 class Errands:
@@ -48,7 +52,7 @@ class Errands:
         store: Store,
         outbox: Outbox,
         notices: Notices,
-        post: Callable[[Notice], None],
+        post: Callable[[Notice], object],
         claims: PurchaseClaims,
         seats: SeatWork,
         endpoints: WebhookEndpoints,
@@ -88,21 +92,36 @@ class Errands:
             self._endpoints.remove_erased()
         elif errand.task == MAIL_ACCOUNT:
             self._mail_account(errand.stream_id)
+        elif errand.task == RESEND:
+            self._send(self._notices.resent(self._event(errand)))
         else:
-            self._send(self._notices.of(errand.task.removeprefix("mail/"), self._event(errand)))
+            self._send(self._notices.of(errand.task.removeprefix(MAIL), self._event(errand)))
 
     def _event(self, errand: Errand) -> Any:
         return next(iter(self._store.events.get(errand.stream_id, gt=errand.version - 1, lte=errand.version)))
+
+    def _first_event(self, stream_id: UUID) -> Any:
+        return next(iter(self._store.events.get(stream_id, lte=1)))
 
     def _send(self, notice: Notice | None) -> None:
         if notice is not None:
             self._post(notice)
 
     def _mail_account(self, account_id: UUID) -> None:
-        for subscription_id in self._store.fetch(BillingAccount, account_id).subscriptions:
+        """Whatever was not told since there was no address; what was told stays told once."""
+        account = self._store.fetch(BillingAccount, account_id)
+        for subscription_id in account.subscriptions:
             license = self._store.find(License, license_id_for(subscription_id))
             if license is not None:
-                self._send(self._notices.issued(license.id))
+                self._send(self._notices.of("license_issued", self._first_event(license.id)))
+                self._send_late(license.id)
+            self._send_late(subscription_id)
+        for invoice_id in account.invoices[-_LATEST:]:
+            self._send_late(invoice_id)
+
+    def _send_late(self, stream_id: UUID) -> None:
+        for notice in self._notices.of_late(stream_id):
+            self._send(notice)
 
     def _end_sessions(self, errand: Errand) -> None:
         """A licence that came back to life since loses only the sessions from before its suspension."""

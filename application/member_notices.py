@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from domain.notice import Notice
+from application.notices import Writer
+from domain.mail_kinds import MailKind
+from domain.notice import Draft, Reader
 from domain.organization import Organization
 from domain.role import Role
 
@@ -15,42 +17,37 @@ if TYPE_CHECKING:
     from adapters.personal_data import PersonalData
     from adapters.sent_invitations import SentInvitations
     from application.invitations import Invitations
-
-MEMBER_EVENTS = (
-    Organization.MemberInvited,
-    Organization.RoleChanged,
-    Organization.MemberRemoved,
-    Organization.OwnershipTransferred,
-)
+    from application.readers import Readers
 
 
 class MemberNotices:
-    """Answers None when it is not so any more, or there is nobody to say it to."""
+    """Nothing is said that is not so any more."""
 
     def __init__(
-        self, people: PersonalData, memberships: Memberships, sent: SentInvitations, invitations: Invitations
+        self,
+        people: PersonalData,
+        readers: Readers,
+        memberships: Memberships,
+        sent: SentInvitations,
+        invitations: Invitations,
     ) -> None:
         self._people = people
+        self._readers = readers
         self._memberships = memberships
         self._sent = sent
         self._invitations = invitations
 
-    def of(self, id: UUID, kind: str, event: Any) -> Notice | None:
-        """The mail of `kind` about one of `MEMBER_EVENTS`."""
-        organization_id = event.originator_id
-        if isinstance(event, Organization.MemberInvited):
-            return self._invitation(id, kind, event)
-        if isinstance(event, Organization.RoleChanged):
-            context = {"role": event.role, "changed_at": event.timestamp}
-            return self._to(id, kind, organization_id, event.user_id, event.role, context)
-        if isinstance(event, Organization.MemberRemoved):
-            return self._to(id, kind, organization_id, event.user_id, None, {"removed_at": event.timestamp})
-        context = {"transferred_at": event.timestamp}
-        if kind == "ownership_received":
-            return self._to(id, kind, organization_id, event.user_id, Role.OWNER, context)
-        return self._to(id, kind, organization_id, event.former, Role.ADMIN, context)
+    @property
+    def writers(self) -> Mapping[str, Writer]:
+        return {
+            "invitation": self._invitation,
+            "member_role_changed": self._role_changed,
+            "member_removed": self._removed,
+            "ownership_received": self._received,
+            "ownership_transferred": self._handed_over,
+        }
 
-    def _invitation(self, id: UUID, kind: str, event: Organization.MemberInvited) -> Notice | None:
+    def _invitation(self, event: Organization.MemberInvited) -> Draft | None:
         """Says nothing that somebody typed: the inviter is named by an address that is proven."""
         link, sent = self._invitations.link(event.invitation_id), self._sent.find(event.invitation_id)
         if link is None or sent is None:
@@ -62,22 +59,34 @@ class MemberNotices:
             "link": link.url,
             "expires_at": link.expires_at,
         }
-        return Notice(id, kind, sent.email, "", event.invitation_id, event.originator_id, context)
+        language = self._readers.language_of(event.originator_id, sent.email)
+        reader = Reader(event.invitation_id, event.originator_id, sent.email, language=language)
+        return Draft(MailKind.INVITATION, reader, context)
+
+    def _role_changed(self, event: Organization.RoleChanged) -> Draft | None:
+        context = {"role": event.role, "changed_at": event.timestamp}
+        return self._to(event.user_id, event, event.role, MailKind.MEMBER_ROLE_CHANGED, context)
+
+    def _removed(self, event: Organization.MemberRemoved) -> Draft | None:
+        context = {"removed_at": event.timestamp}
+        return self._to(event.user_id, event, None, MailKind.MEMBER_REMOVED, context)
+
+    def _received(self, event: Organization.OwnershipTransferred) -> Draft | None:
+        context = {"transferred_at": event.timestamp}
+        return self._to(event.user_id, event, Role.OWNER, MailKind.OWNERSHIP_RECEIVED, context)
+
+    def _handed_over(self, event: Organization.OwnershipTransferred) -> Draft | None:
+        context = {"transferred_at": event.timestamp}
+        return self._to(event.former, event, Role.ADMIN, MailKind.OWNERSHIP_TRANSFERRED, context)
 
     def _to(
-        self,
-        id: UUID,
-        kind: str,
-        organization_id: UUID,
-        user_id: UUID,
-        role: Role | None,
-        context: Mapping[str, Any],
-    ) -> Notice | None:
+        self, user_id: UUID, event: Any, role: Role | None, kind: MailKind, context: Mapping[str, Any]
+    ) -> Draft | None:
         """To a person who still has this role there (None: none)."""
-        person = self._people.person(user_id)
-        if person is None or self._memberships.role_of(organization_id, user_id) is not role:
+        organization_id = event.originator_id
+        reader = self._readers.person(user_id, organization_id)
+        if reader is None or self._memberships.role_of(organization_id, user_id) is not role:
             return None
         contact = self._people.contact(organization_id)
         name = (contact and (contact.company_name or contact.name)) or str(organization_id)
-        named = {"organization_name": name, **context}
-        return Notice(id, kind, person.email, person.full_name, user_id, organization_id, named)
+        return Draft(kind, reader, {"organization_name": name, **context})

@@ -20,7 +20,7 @@ Rates = Mapping[str, TaxRateTerms]
 
 
 def invoice_paper(whole: WholeInvoice, language: str | None = None) -> Document:
-    """The paper of an invoice; in `language`, else in the customer's."""
+    """The paper of an invoice; in `language`, else in the customer's, else in the vendor's."""
     invoice, paper = whole.invoice, whole.paper
     issue, items = invoice.issue, invoice.items or Items()
     return {
@@ -87,7 +87,7 @@ def _shared(
     vendor: Identity | None, seller: str | None, paper: Paper | None, items: Items, rates: Rates, language: str | None
 ) -> Document:
     return {
-        "language": language,
+        "language": language or (vendor.language if vendor else None),
         "vendor": _vendor(vendor, seller),
         "customer": _customer(paper),
         "lines": [_line(line, rates) for line in items.lines],

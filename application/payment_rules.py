@@ -16,9 +16,11 @@ from domain.payment_facts import (
     Application,
     ApplicationReport,
     ApplicationStatus,
+    Card,
     ChargeReport,
     DisputeReport,
     IntentReport,
+    Outcome,
     PaymentFact,
     RefundReport,
 )
@@ -43,6 +45,8 @@ class PaymentRules:
     def charge(self, fact: ChargeReport, case: Case) -> Iterator[str]:
         payment = self._payment_of(fact, fact.customer, case)
         payment.attempt(fact.charge, fact.attempt, now=case.now)
+        if fact.card and fact.attempt.outcome is Outcome.SUCCEEDED:
+            self._card_worked(fact, fact.card, case)
         if fact.refunded:
             payment.charge_refunded(fact.charge, fact.refunded, now=case.now)
         self._tell(payment, case, fact.customer)
@@ -79,6 +83,11 @@ class PaymentRules:
             payment.move_funds(fact.dispute, movement, funds, now=case.now)
         self._tell(payment, case)
         yield f"dispute/{fact.dispute}"
+
+    def _card_worked(self, fact: ChargeReport, card: Card, case: Case) -> None:
+        account = case.work.fetch(BillingAccount, billing_account_id(case.provider, fact.customer or ""))
+        account.card_worked(card, charged_at=fact.attempt.attempted_at, now=case.now)
+        account.plan_reminders(now=case.now)
 
     def _payment_of(self, fact: PaymentFact, customer: str | None, case: Case) -> Payment:
         payment = case.work.find(Payment, payment_id_for(case.provider, fact.payment))

@@ -7,8 +7,12 @@ from typing import Any
 
 from domain.aggregate import Event
 from domain.billing_account import BillingAccount
+from domain.credit_note import CreditNote
+from domain.invoice import Invoice
 from domain.license import License
+from domain.mail_resend import MailResend
 from domain.organization import Organization
+from domain.provider_facts import InvoiceStatus
 from domain.quota import Quota
 from domain.subscription import Subscription
 from domain.user import LinkCause, User
@@ -18,12 +22,14 @@ CLAIM_ACCOUNT = "claim_account"
 CLAIM_PURCHASES = "claim_purchases"
 END_SESSIONS = "end_sessions"
 REMOVE_ENDPOINTS = "remove_endpoints"  # webhooks of an organization whose last person was erased
-MAIL_ACCOUNT = "mail_account"  # licences that were issued before an address was known
+MAIL_ACCOUNT = "mail_account"  # what happened before an address was known
+RESEND = "resend"  # a mail that somebody asked for once more
+MAIL = "mail/"
 
 
 def mail(kind: str) -> str:
-    """The errand that sends a mail of a kind (see adapters/emails/kinds.py)."""
-    return f"mail/{kind}"
+    """The errand that sends the mail that a fact demands: what is said in the end may be of another kind."""
+    return f"{MAIL}{kind}"
 
 
 _Errands = Callable[[Any], list[str]]
@@ -38,7 +44,18 @@ def _grace(event: License.GraceOpened) -> list[str]:
 
 
 def _cancellation(event: Subscription.CancellationSet) -> list[str]:
-    return [mail("subscription_cancelled")] if event.cancel_at else []
+    return [mail("subscription_cancelled" if event.cancel_at else "cancellation_withdrawn")]
+
+
+def _started(event: Subscription.Started) -> list[str]:
+    return [mail("subscription_confirmed")] if event.terms.status.entitles else []
+
+
+def _invoice(event: Invoice.Reported) -> list[str]:
+    """The first that is heard of an invoice may be that it is paid."""
+    if event.status is InvoiceStatus.PAID:
+        return [mail("invoice_paid")]
+    return [mail("invoice_issued")] if event.status is InvoiceStatus.OPEN else []
 
 
 def _disabled(event: WebhookEndpoint.Disabled) -> list[str]:
@@ -51,7 +68,7 @@ def _sign_in_link(event: User.SignInLinkRequested) -> list[str]:
 
 ERRANDS: Mapping[type[Event], _Errands] = {
     User.Registered: _always(mail("verify_email")),
-    User.EmailVerified: _always(CLAIM_PURCHASES),
+    User.EmailVerified: _always(CLAIM_PURCHASES, mail("welcome")),
     User.PasswordResetRequested: _always(mail("reset_password")),
     User.PasswordChanged: _always(mail("password_changed")),
     User.SignInLinkRequested: _sign_in_link,
@@ -70,7 +87,14 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     Organization.MemberRemoved: _always(mail("member_removed")),
     Organization.OwnershipTransferred: _always(mail("ownership_received"), mail("ownership_transferred")),
     BillingAccount.ContactLearned: _always(CLAIM_ACCOUNT, MAIL_ACCOUNT),
+    BillingAccount.CardExpiring: _always(mail("card_expiring")),
+    Subscription.Started: _started,
+    Subscription.Entitled: _always(mail("subscription_confirmed")),
+    Subscription.PlanChanged: _always(mail("subscription_changed")),
+    Subscription.QuantityChanged: _always(mail("subscription_changed")),
     Subscription.TrialEnding: _always(mail("trial_ending")),
+    Subscription.RenewalComing: _always(mail("renewal_notice")),
+    Subscription.EndComing: _always(mail("subscription_ending")),
     Subscription.CancellationSet: _cancellation,
     License.Issued: _always(mail("license_issued")),
     License.GraceOpened: _grace,
@@ -82,6 +106,12 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     License.Expired: _always(END_SESSIONS),
     License.Resized: _always(END_SESSIONS),
     License.PurchaseChanged: _always(END_SESSIONS),
+    Invoice.Reported: _invoice,
+    Invoice.Finalized: _always(mail("invoice_issued")),
+    Invoice.Paid: _always(mail("invoice_paid")),
+    Invoice.Refunded: _always(mail("refund_issued")),
+    CreditNote.Reported: _always(mail("credit_note_issued")),
+    MailResend.Asked: _always(RESEND),
     Quota.Warned: _always(mail("quota_warning")),
     Quota.Reached: _always(mail("quota_reached")),
     WebhookEndpoint.Disabled: _disabled,

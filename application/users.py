@@ -163,6 +163,11 @@ class Users:
         self._put(*changed, rows=rows)
         return self.profile(user_id)
 
+    def choose_language(self, user_id: UUID, language: str) -> Profile:
+        """In which language the person is written to."""
+        self._store.change(User, user_id, lambda user: user.choose_language(language, now=self._clock.now()))
+        return self.profile(user_id)
+
     def people(
         self,
         *,

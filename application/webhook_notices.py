@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from uuid import UUID
 
+from application.notices import Writer
 from domain.errors import NotFound
-from domain.notice import Notice
+from domain.mail_kinds import MailKind
+from domain.notice import Draft, Reader
 from domain.webhook_endpoint import WebhookEndpoint
 from domain.webhook_url import WebhookUrl
 
 if TYPE_CHECKING:
-    from application.organizations import Organizations
+    from adapters.webhook_book import KnownEndpoint
+    from application.readers import Readers
     from application.webhook_endpoints import WebhookEndpoints
 
 
@@ -19,21 +22,24 @@ class WebhookNotices:
     """To whom the organization is written to; for the vendor's own endpoints to `vendor` (name and address), from whom
     all mails come."""
 
-    def __init__(self, endpoints: WebhookEndpoints, organizations: Organizations, *, vendor: tuple[str, str]) -> None:
+    def __init__(self, endpoints: WebhookEndpoints, readers: Readers, *, vendor: tuple[str, str]) -> None:
         self._endpoints = endpoints
-        self._organizations = organizations
+        self._readers = readers
         self._vendor = vendor
 
-    def disabled(self, id: UUID, kind: str, event: WebhookEndpoint.Disabled) -> Notice | None:
-        """None when it was enabled or removed since, or nobody is there to write to."""
+    @property
+    def writers(self) -> Mapping[str, Writer]:
+        return {"webhook_endpoint_disabled": self._disabled}
+
+    def _disabled(self, event: WebhookEndpoint.Disabled) -> Draft | None:
+        """Nothing when it was enabled or removed since."""
         try:
             endpoint = self._endpoints.find(event.originator_id)
         except NotFound:
             return None
-        to = self._whom(endpoint.organization_id)
-        if endpoint.disabled is None or endpoint.url is None or to is None:
+        reader = self._reader(endpoint)
+        if endpoint.disabled is None or endpoint.url is None or reader is None:
             return None
-        name, address = to
         context = {
             "endpoint": WebhookUrl.parse(endpoint.url, sandbox=True).origin,
             "endpoint_id": str(endpoint.endpoint_id),
@@ -41,11 +47,11 @@ class WebhookNotices:
             "disabled_at": event.timestamp,
             "resumes_at": endpoint.resumes_at,
         }
-        subject = endpoint.organization_id or endpoint.endpoint_id
-        return Notice(id, kind, address, name, subject, endpoint.organization_id, context)
+        return Draft(MailKind.WEBHOOK_ENDPOINT_DISABLED, reader, context)
 
-    def _whom(self, organization_id: UUID | None) -> tuple[str, str] | None:
-        if organization_id is None:
-            return self._vendor
-        contact = self._organizations.contact(organization_id)
-        return (contact.name or "", contact.email) if contact and contact.email else None
+    def _reader(self, endpoint: KnownEndpoint) -> Reader | None:
+        if endpoint.organization_id is None:
+            name, address = self._vendor
+            return Reader(endpoint.endpoint_id, None, address, name, self._readers.common_language)
+        party = self._readers.organization(endpoint.organization_id)
+        return party.reader if party else None

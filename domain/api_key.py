@@ -41,6 +41,7 @@ class Scope(StrEnum):
     SUBSCRIPTIONS_READ = "subscriptions:read"
     SUBSCRIPTIONS_WRITE = "subscriptions:write"
     INVOICES_READ = "invoices:read"
+    MAILS_READ = "mails:read"
     USAGE_READ = "usage:read"
     USAGE_WRITE = "usage:write"
     WEBHOOKS = "webhooks"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
 from domain.ids import billing_account_id
+from domain.payment_facts import Card
 from domain.provider_facts import Seen
+from domain.reminders import Occasion, PlanOfReminders, Reminder, due, planned
+
+CARD_NOTICE = timedelta(days=14)
+"""How long before its end the customer is told that a card runs out."""
 
 
 class Basis(IntEnum):
@@ -36,6 +41,11 @@ class BillingAccount(Aggregate):
         payments: tuple[UUID, ...]
         language: tuple[str, Seen] | None
         contact_seen: tuple[bool, Seen] | None  # on the customer's own word?
+        cards: dict[str, Card]  # by the provider's id
+        methods: dict[str, str | None]  # what pays, by who says so: the customer, one of its subscriptions
+        charged: Card | None  # the card that worked last,
+        charged_at: datetime  # and when
+        reminders: tuple[Reminder, ...]
         is_deleted: bool
 
     @classmethod
@@ -96,6 +106,48 @@ class BillingAccount(Aggregate):
         self.record(self.ContactLearned, now=now, is_own=is_own, seen=seen)
         return True
 
+    def learn_card(self, card: Card, *, now: datetime) -> None:
+        """A card of the customer. Banks only ever lengthen one, so the later end is the newer word."""
+        known = self.cards.get(card.method)
+        if known is None or card.expires_at > known.expires_at:
+            self.record(self.CardLearned, now=now, card=card)
+
+    def learn_method(self, payer: str, method: str | None, *, now: datetime) -> None:
+        """What pays for a subscription, or (`payer` is the customer) for those that name nothing themselves, as the
+        newest report about it says."""
+        if method != self.methods.get(payer):
+            self.record(self.MethodLearned, now=now, payer=payer, method=method)
+
+    def card_worked(self, card: Card, *, charged_at: datetime, now: datetime) -> None:
+        """A charge succeeded; the last one counts, in whatever order they are told: so also a later one of the same
+        card is recorded, or an older one of another card, told late, would replace it."""
+        self.learn_card(card, now=now)
+        if self.charged is None or (charged_at, card.method) > (self.charged_at, self.charged.method):
+            self.record(self.CardWorked, now=now, card=card, charged_at=charged_at)
+
+    def plan_reminders(self, *, now: datetime) -> None:
+        """Of the cards that will be charged next."""
+        wanted = {Reminder(c.expires_at - CARD_NOTICE, Occasion.CARD_EXPIRY, c.expires_at) for c in self.cards_in_use}
+        reminders = planned(wanted, self.reminders, now)
+        if reminders != self.reminders:
+            self.record(self.RemindersPlanned, now=now, reminders=reminders)
+
+    def remind(self, *, now: datetime) -> None:
+        """Tells what is due, and keeps what is still to come."""
+        for reminder in due(self.reminders, now):
+            self.record(self.CardExpiring, now=now, expires_at=reminder.of)
+        rest = tuple(each for each in self.reminders if now < each.at)
+        if rest != self.reminders:
+            self.record(self.RemindersPlanned, now=now, reminders=rest)
+
+    @property
+    def cards_in_use(self) -> tuple[Card, ...]:
+        """The cards that will be charged next, as far as anybody has said."""
+        named = dict(self.methods)
+        common = named.pop(self.customer, None) or (self.charged.method if self.charged else None)
+        methods = {method or common for method in named.values()} or {common}
+        return tuple(self.cards[each] for each in sorted(filter(None, methods)) if each in self.cards)
+
     def delete(self, *, now: datetime) -> None:
         """The provider deleted the customer; its subscriptions end by their own events."""
         if not self.is_deleted:
@@ -120,6 +172,10 @@ class BillingAccount(Aggregate):
             account.payments = ()
             account.language = None
             account.contact_seen = None
+            account.cards = {}
+            account.methods = {}
+            account.charged = None
+            account.reminders = ()
             account.is_deleted = False
 
     class Linked(Aggregate.Event):
@@ -169,6 +225,37 @@ class BillingAccount(Aggregate):
 
         def apply(self, account: BillingAccount) -> None:
             account.contact_seen = (self.is_own, self.seen)
+
+    class CardLearned(Aggregate.Event):
+        TOPIC = "billing_account.card_learned"
+        card: Card
+
+        def apply(self, account: BillingAccount) -> None:
+            account.cards[self.card.method] = self.card
+
+    class MethodLearned(Aggregate.Event):
+        TOPIC = "billing_account.method_learned"
+        payer: str
+        method: str | None
+
+        def apply(self, account: BillingAccount) -> None:
+            account.methods[self.payer] = self.method
+
+    class CardWorked(Aggregate.Event):
+        TOPIC = "billing_account.card_worked"
+        card: Card
+        charged_at: datetime
+
+        def apply(self, account: BillingAccount) -> None:
+            account.charged = self.card
+            account.charged_at = self.charged_at
+
+    class RemindersPlanned(PlanOfReminders):
+        TOPIC = "billing_account.reminders_planned"
+
+    class CardExpiring(Aggregate.Event):
+        TOPIC = "billing_account.card_expiring"
+        expires_at: datetime
 
     class Deleted(Aggregate.Event):
         TOPIC = "billing_account.deleted"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from domain.errors import CatalogInvalid
 from domain.limit import Limit
+from domain.mail_kinds import problems_of_choice
 from domain.meter import MeterTerms
 from domain.plan import PlanTerms
 from domain.problems import Problem, check_code, check_name, under
@@ -27,11 +28,13 @@ class ProductEntry:
     license_key_prefix: str
     free_plan: str | None = None
     anonymous_plan: str | None = None
+    mails_off: tuple[str, ...] = ()
 
     def problems(self) -> Iterator[Problem]:
         yield from check_code("code", self.code)
         yield from check_name("name", self.name)
         yield from check_prefix("license_key_prefix", self.license_key_prefix)
+        yield from problems_of_choice("mails", self.mails_off)
 
 
 @dataclass(frozen=True)

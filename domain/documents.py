@@ -9,6 +9,7 @@ from domain.entitlements import Entitlements, Feature, Overage
 from domain.limit import Each, Limit, OnUpgrade
 from domain.meter import MeterTerms
 from domain.plan import Price
+from domain.reminders import NoticePeriods
 from domain.seat_policy import BorrowRules, QueueRules, SeatPolicy
 
 Document = dict[str, Any]
@@ -112,3 +113,9 @@ def _overage(overage: Overage) -> int | float | str:
     if overage is Overage.UNLIMITED:
         return overage.value
     return int(overage) if overage.isdigit() else float(overage)
+
+
+def notices_document(notices: NoticePeriods) -> Document:
+    """Without `renewal` where it goes by the length of the period."""
+    told = {name: getattr(notices, name) for name in ("trial", "renewal", "ending")}
+    return {name: [durations.text(each) for each in given] for name, given in told.items() if given is not None}

@@ -6,7 +6,7 @@ Amounts are minor units of the currency that stands beside them. Nothing here na
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from domain.provider_facts import DisputeOutcome, ProviderFact, Seen
@@ -65,6 +65,22 @@ class RefundStatus(StrEnum):
     def is_live(self) -> bool:
         """Whether the money is the customer's, or on its way there."""
         return self in (RefundStatus.PENDING, RefundStatus.SUCCEEDED)
+
+
+@dataclass(frozen=True)
+class Card:
+    """Good to the end of its month. `method` is the provider's id of it, `brand` e.g. visa."""
+
+    method: str
+    year: int
+    month: int
+    brand: str | None = None
+
+    @property
+    def expires_at(self) -> datetime:
+        """The first moment at which it is charged in vain, in UTC."""
+        years, month = divmod(self.month, 12)
+        return datetime(self.year + years, month + 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -165,12 +181,14 @@ class PaymentFact(ProviderFact):
 
 @dataclass(frozen=True)
 class ChargeReport(PaymentFact):
-    """`customer` None: a guest's. `refunded`: how much of it went back in all, as the charge says."""
+    """`customer` None: a guest's. `refunded`: how much of it went back in all, as the charge says. `card`: what was
+    charged, if it is a card that can be charged again."""
 
     charge: str
     customer: str | None
     attempt: Attempt
     refunded: RefundTotal | None = None
+    card: Card | None = None
 
 
 @dataclass(frozen=True)
@@ -201,3 +219,11 @@ class DisputeReport(PaymentFact):
     dispute: str
     of: Dispute
     funds: tuple[tuple[str, Funds], ...] = ()  # by the provider's id of the movement
+
+
+@dataclass(frozen=True)
+class CardReport(ProviderFact):
+    """A customer's card, as it is known to the provider."""
+
+    customer: str
+    card: Card

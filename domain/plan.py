@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from domain.entitlements import Entitlements
 from domain.errors import NotFound
 from domain.money import CURRENCIES, Money
 from domain.problems import Problem, check_code, check_distinct, check_name, check_range, refuse, under
+from domain.reminders import NoticePeriods
 
 _REFERENCE = re.compile(r"[!-~]{1,255}")
 
@@ -80,11 +81,13 @@ class PlanTerms:
     trial_days: int
     entitlements: Entitlements
     prices: tuple[Price, ...]
+    notices: NoticePeriods = field(default_factory=NoticePeriods)
 
     def in_order(self) -> PlanTerms:
-        """The same terms, whatever order they were written in: prices by code, features and limits by name."""
+        """The same terms, whatever order they were written in: prices by code, features and limits by name, notices by
+        length."""
         prices = tuple(sorted(self.prices, key=lambda price: price.code))
-        return replace(self, entitlements=self.entitlements.in_order(), prices=prices)
+        return replace(self, entitlements=self.entitlements.in_order(), prices=prices, notices=self.notices.in_order())
 
     def price(self, reference: str) -> Price | None:
         """The price that is known by this code or Stripe id."""
@@ -98,6 +101,7 @@ class PlanTerms:
         yield from check_name("name", self.name)
         yield from check_range("trial_days", self.trial_days, 0, 730)
         yield from under("entitlements", self.entitlements.problems())
+        yield from under("notices", self.notices.problems())
 
     def _price_problems(self) -> Iterator[Problem]:
         for index, price in enumerate(self.prices):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from domain import ids
 from domain.aggregate import Aggregate, Created
+from domain.mail_kinds import problems_of_choice
 from domain.problems import Problem, check_code, check_name, refuse
 
 _PREFIX = re.compile(r"[A-Z][A-Z0-9]{1,9}")
@@ -28,6 +29,7 @@ class Product(Aggregate):
         code: str
         name: str
         license_key_prefix: str
+        mails_off: tuple[str, ...]  # kinds of mail that its customers are not sent
         free_plan: str | None  # of organizations without a licence that works
         anonymous_plan: str | None  # of subjects that are nobody's
 
@@ -61,6 +63,13 @@ class Product(Aggregate):
         if license_key_prefix != self.license_key_prefix:
             self.record(self.PrefixChanged, now=now, license_key_prefix=license_key_prefix)
 
+    def choose_mails(self, off: Iterable[str], *, now: datetime) -> None:
+        """Which kinds of mail (domain/mail_kinds.py) its customers are not sent from now on."""
+        mails_off = tuple(sorted(off))
+        refuse(problems_of_choice("mails", mails_off))
+        if mails_off != self.mails_off:
+            self.record(self.MailsChosen, now=now, off=mails_off)
+
     def set_default_plans(self, *, free_plan: str | None, anonymous_plan: str | None, now: datetime) -> None:
         """Plans of this product that need no purchase."""
         if (free_plan, anonymous_plan) != (self.free_plan, self.anonymous_plan):
@@ -76,6 +85,7 @@ class Product(Aggregate):
             product.code = self.code
             product.name = self.name
             product.license_key_prefix = self.license_key_prefix
+            product.mails_off = ()
             product.free_plan = product.anonymous_plan = None
 
     class Renamed(Aggregate.Event):
@@ -91,6 +101,13 @@ class Product(Aggregate):
 
         def apply(self, product: Product) -> None:
             product.license_key_prefix = self.license_key_prefix
+
+    class MailsChosen(Aggregate.Event):
+        TOPIC = "product.mails_chosen"
+        off: tuple[str, ...]
+
+        def apply(self, product: Product) -> None:
+            product.mails_off = self.off
 
     class DefaultPlansSet(Aggregate.Event):
         TOPIC = "product.default_plans_set"

@@ -98,13 +98,14 @@ class Reading:
 @dataclass(frozen=True)
 class CustomerReport(ProviderFact):
     """A customer as the provider knows it; `organization_id` when the buyer was named by us at checkout, `language`
-    the one that the customer reads best, e.g. `de` or `pt-BR`."""
+    the one that the customer reads best, e.g. `de` or `pt-BR`, `method` what pays where nothing else is named."""
 
     customer: str
     contact: Contact = Contact()
     organization_id: UUID | None = None
     deleted: bool = False
     language: str | None = None
+    method: str | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ class SubscriptionReport(ProviderFact):
     ended_at: datetime | None = None
     organization_id: UUID | None = None
     trial_ending: bool = False
+    method: str | None = None  # what pays for it; None: what pays for all that the customer has
     held: HeldUpdate | None = None
 
 

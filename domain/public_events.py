@@ -87,6 +87,8 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
     Subscription.HeldChangeSet: _CHANGED,
     Subscription.PlannedChangeSet: (Told("subscription.changed", lambda event: event.change or event.was_planned),),
     Subscription.TrialEnding: (Told("subscription.trial_ending"),),
+    Subscription.RenewalComing: (Told("subscription.renewal_coming"),),
+    Subscription.EndComing: (Told("subscription.end_coming"),),
     Subscription.PaymentDisputed: (Told("subscription.payment_disputed"),),
     Subscription.Transferred: (Told("subscription.transferred"),),
     Invoice.Reported: (
@@ -131,8 +133,9 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
 
 INTERNAL_KINDS: Final = frozenset(
     {
-        *("billing_account", "meter", "plan", "price_book", "product", "provider_desk", "provider_event", "tax_rate"),
-        *("sign_in_policy", "token_grant", "usage_subject", "user", "vendor", "webhook_endpoint"),
+        *("billing_account", "mail_address", "mail_resend", "meter", "plan", "price_book", "product", "provider_desk"),
+        *("provider_event", "sign_in_policy", "tax_rate", "token_grant", "usage_subject", "user", "vendor"),
+        "webhook_endpoint",
     }
 )
 """Aggregates whose facts are not told, but for those above: what the vendor does himself, how reports are processed,
@@ -146,6 +149,7 @@ INTERNAL: Final[frozenset[type[Event]]] = frozenset(
         Subscription.InvoiceSettled,  # told as invoice.paid
         Subscription.PaymentRefunded,  # told as invoice.refunded
         Subscription.RefundFailed,  # told as payment.refund_changed
+        Subscription.RemindersPlanned,
         Invoice.Confirmed,
         Invoice.Itemized,
         Invoice.PaymentAdded,
@@ -202,6 +206,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "subscription.changed": "Plan, quantity, period, trial, end, status or plans changed; told once for each report.",
     "subscription.ended": "The subscription is over.",
     "subscription.trial_ending": "The trial ends in a few days.",
+    "subscription.renewal_coming": "A new period begins soon, as long before as the plan says.",
+    "subscription.end_coming": "The subscription, which is cancelled, ends soon.",
     "subscription.payment_disputed": "A payment was disputed at the bank, or the dispute was decided.",
     "subscription.transferred": "The subscription went over to another organization; its new owner is told.",
     "invoice.created": "We heard of the invoice for the first time, in whatever state.",

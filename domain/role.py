@@ -34,7 +34,10 @@ class Role(StrEnum):
 
 _ORDER = tuple(Role)
 _VIEWER = frozenset(
-    {Scope.LICENSES_READ, Scope.SUBSCRIPTIONS_READ, Scope.INVOICES_READ, Scope.USAGE_READ, Scope.MEMBERS_READ}
+    {
+        *(Scope.LICENSES_READ, Scope.SUBSCRIPTIONS_READ, Scope.INVOICES_READ, Scope.MAILS_READ),
+        *(Scope.USAGE_READ, Scope.MEMBERS_READ),
+    }
 )
 _DEVELOPER = _VIEWER | {
     Scope.LICENSES_WRITE,

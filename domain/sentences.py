@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from domain import mail_phrases as mails
 from domain import phrases as say
 from domain.aggregate import Event
 from domain.api_key import ApiKey
 from domain.billing_account import BillingAccount
 from domain.credit_note import CreditNote
 from domain.invoice import Invoice
+from domain.mail_address import MailAddress
+from domain.mail_resend import MailResend
 from domain.meter import Meter
 from domain.organization import Organization
 from domain.payment import Payment
@@ -88,6 +91,7 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     ),
     Product.Renamed: lambda e: f"The product is called {e.name} now",
     Product.PrefixChanged: lambda e: f"New licence keys of the product begin with {e.license_key_prefix}",
+    Product.MailsChosen: lambda e: f"Mails that the product's customers are not sent: {say.listed(e.off)}",
     Product.DefaultPlansSet: lambda e: (
         f"Without a purchase organizations have plan {e.free_plan or 'none'} of the product, and subjects that are"
         f" nobody's plan {e.anonymous_plan or 'none'}"
@@ -146,9 +150,12 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Not all that was paid on invoice {say.short(e.invoice_id)} went back after all"
     ),
     Subscription.PaymentDisputed: say.disputed,
+    Subscription.RemindersPlanned: lambda e: mails.reminders(e.reminders),
     Subscription.HeldChangeSet: say.held,
     Subscription.PlannedChangeSet: say.planned,
-    Subscription.TrialEnding: lambda e: f"The provider reminds: the trial ends on {say.when(e.trial_end)}",
+    Subscription.TrialEnding: lambda e: f"The customer is reminded: the trial ends on {say.when(e.trial_end)}",
+    Subscription.RenewalComing: lambda e: f"The customer is reminded: a new period begins on {say.when(e.renews_at)}",
+    Subscription.EndComing: lambda e: f"The customer is reminded: the subscription ends on {say.when(e.ends_at)}",
     Subscription.Transferred: lambda e: f"The subscription went over to organization {say.short(e.organization_id)}",
     # invoices
     Invoice.Reported: lambda e: f"{say.invoice(e.issue.number)} was reported as {e.status}: {say.sums(e.figures)}",
@@ -266,5 +273,25 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     BillingAccount.PaymentAdded: lambda e: f"Payment {say.short(e.payment_id)} was made through this account",
     BillingAccount.LanguageLearned: lambda e: f"The customer reads {e.language} best",
     BillingAccount.ContactLearned: lambda e: f"Report {e.seen.event} told how to reach the customer",
+    BillingAccount.CardLearned: lambda e: (
+        f"{mails.card(e.card)} of the customer is good until {e.card.month}/{e.card.year}"
+    ),
+    BillingAccount.MethodLearned: lambda e: (
+        f"For {e.payer} is charged {e.method or 'what the customer has named for all'}"
+    ),
+    BillingAccount.CardWorked: lambda e: (
+        f"{mails.card(e.card)} of the customer was charged on {say.when(e.charged_at)}"
+    ),
+    BillingAccount.RemindersPlanned: lambda e: mails.reminders(e.reminders),
+    BillingAccount.CardExpiring: lambda e: (
+        f"The customer is reminded: the card that pays is good until {say.when(e.expires_at)}"
+    ),
     BillingAccount.Deleted: lambda _: "The provider deleted the customer",
+    # mails
+    MailAddress.Noted: lambda _: "An address for mail became known",
+    MailAddress.Suppressed: lambda e: f"Nothing is sent to the address any more{mails.suppressed(e.suppression)}",
+    MailAddress.Restored: lambda e: f"Mails are sent to the address again{say.because(e.reason)}",
+    MailAddress.RemindersDeclined: lambda _: "The reader of the address wants no reminders",
+    MailAddress.RemindersWanted: lambda _: "The reader of the address wants reminders again",
+    MailResend.Asked: lambda e: f"Mail {say.short(e.mail_id)} was asked for once more{say.because(e.reason)}",
 }

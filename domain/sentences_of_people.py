@@ -44,6 +44,7 @@ WAYS_IN: Final[dict[type[Event], Callable[[Any], str]]] = {
     User.RefreshTokenReused: lambda e: (
         f"A refresh token came twice, so log-in session {say.short(e.session)} was ended"
     ),
+    User.LanguageChosen: lambda e: f"The person wants to be written to in {e.language}",
     User.Erased: lambda _: "The person's data was erased",
     SignInPolicy.Opened: lambda _: "The organization began to say how its members have to sign in",
     SignInPolicy.SecondFactorDemanded: lambda _: "Members need a second factor from now on",

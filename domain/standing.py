@@ -36,6 +36,8 @@ class PaymentStanding:
 
 
 GOOD = PaymentStanding(Standing.GOOD)
+UNPAID = frozenset({"payment_failed", "subscription_unpaid"})
+"""Of the reasons those that are one to the customer: the provider gives up some time after the payments failed."""
 
 
 class PaymentFollowed(Aggregate.Event):
@@ -71,13 +73,13 @@ def _ended(subscription: Subscription, now: datetime) -> PaymentStanding:
 
 
 def _suspensions(subscription: Subscription) -> Iterator[str]:
-    paid_at = subscription.last_paid_at
-    for dispute in subscription.disputes.values():
+    paid_at = subscription.payments.last_paid_at
+    for dispute in subscription.payments.disputes.values():
         if dispute.outcome is DisputeOutcome.OPEN:
             yield "payment_disputed"
         elif dispute.outcome is DisputeOutcome.LOST and (paid_at is None or paid_at <= dispute.disputed_at):
             yield "dispute_lost"
-    if any(paid_at is None or paid_at <= refunded_at for refunded_at in subscription.refunds.values()):
+    if any(paid_at is None or paid_at <= refunded_at for refunded_at in subscription.payments.refunds.values()):
         yield "payment_refunded"
     if subscription.terms.status is SubscriptionStatus.PAUSED:
         yield "subscription_paused"
@@ -97,13 +99,11 @@ def _by_failures(subscription: Subscription, entitlements: Entitlements, now: da
 
 
 def _worst_failure(subscription: Subscription) -> tuple[int, datetime] | None:
-    """The highest failed attempt of an unsettled invoice and when it failed; of equals the earliest. A change that was
-    not paid was not made: its invoice does not count.
+    """The highest failed attempt of an overdue invoice and when it failed; of equals the earliest.
 
     A subscription that is past due though no failure is known has failed once: the report of it was lost or is late.
     """
-    owed = [attempts for id, attempts in subscription.failures.items() if id not in subscription.offers]
-    latest = [max(attempts.items()) for attempts in owed]
+    latest = [max(subscription.payments.failures[invoice].items()) for invoice in subscription.overdue]
     if latest:
         return max(latest, key=lambda failure: (failure[0], -failure[1].timestamp()))
     if subscription.terms.status is SubscriptionStatus.PAST_DUE and not _paid_since_reported(subscription):
@@ -112,4 +112,4 @@ def _worst_failure(subscription: Subscription) -> tuple[int, datetime] | None:
 
 
 def _paid_since_reported(subscription: Subscription) -> bool:
-    return subscription.last_paid_at is not None and subscription.last_paid_at >= subscription.seen.at
+    return subscription.payments.last_paid_at is not None and subscription.payments.last_paid_at >= subscription.seen.at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
@@ -11,7 +12,9 @@ from domain.aggregate import Aggregate, Created
 from domain.counting import runs
 from domain.provider_facts import DisputeOutcome, Seen
 from domain.provider_facts import SubscriptionStatus as Status
-from domain.subscription_terms import Dispute, HeldChange, PlannedChange, Purchase, Start, Terms
+from domain.reminders import Occasion, PlanOfReminders, Reminder, due, planned
+from domain.subscription_payments import AttemptFailed, Disputed, Payments, Refunded, RefundUndone, Settled
+from domain.subscription_terms import HeldChange, PlannedChange, Purchase, Start, Terms
 
 
 class Subscription(Aggregate):
@@ -31,11 +34,8 @@ class Subscription(Aggregate):
         terms: Terms
         seen: Seen
         is_entitled: bool
-        failures: dict[UUID, dict[int, datetime]]  # unsettled invoice → attempt → when it failed
-        settled: frozenset[UUID]
-        last_paid_at: datetime | None
-        refunds: dict[UUID, datetime]
-        disputes: dict[str, Dispute]
+        payments: Payments
+        reminders: tuple[Reminder, ...]  # what the customer is still to be told ahead of time
         periods: frozenset[tuple[datetime, datetime]]  # every paid one that was reported, from when until when
         held: HeldChange | None
         offers: frozenset[UUID]  # invoices of changes that were held: nobody is behind who does not pay one
@@ -80,29 +80,46 @@ class Subscription(Aggregate):
 
     def payment_failed(self, invoice_id: UUID, *, attempt: int, failed_at: datetime, now: datetime) -> None:
         """Attempt n (from 1) of an invoice failed. One that is settled by now, or known, changes nothing."""
-        known = self.failures.get(invoice_id, {}).get(attempt)
-        if invoice_id not in self.settled and (known is None or failed_at < known):
+        if self.payments.failed(invoice_id, attempt, failed_at) != self.payments:
             self.record(self.PaymentFailed, now=now, invoice_id=invoice_id, attempt=attempt, failed_at=failed_at)
 
     def invoice_settled(self, invoice_id: UUID, *, paid_at: datetime | None, now: datetime) -> None:
         """The invoice was paid, or voided (`paid_at` None): its failures count no more."""
-        news = paid_at is not None and (self.last_paid_at is None or paid_at > self.last_paid_at)
-        if invoice_id not in self.settled or news:
+        if self.payments.settled_by(invoice_id, paid_at) != self.payments:
             self.record(self.InvoiceSettled, now=now, invoice_id=invoice_id, paid_at=paid_at)
 
     def payment_refunded(self, invoice_id: UUID, *, refunded_at: datetime | None, now: datetime) -> None:
         """The whole of an invoice went back, as the invoice says; None: not all of it, or not any more, as when the
         bank sent a refund back."""
-        known = self.refunds.get(invoice_id)
-        if refunded_at is not None and refunded_at != known:
-            self.record(self.PaymentRefunded, now=now, invoice_id=invoice_id, refunded_at=refunded_at)
-        elif refunded_at is None and known is not None:
+        if self.payments.refunded(invoice_id, refunded_at) == self.payments:
+            return
+        if refunded_at is None:
             self.record(self.RefundFailed, now=now, invoice_id=invoice_id)
+        else:
+            self.record(self.PaymentRefunded, now=now, invoice_id=invoice_id, refunded_at=refunded_at)
 
     def payment_disputed(self, dispute: str, *, outcome: DisputeOutcome, disputed_at: datetime, now: datetime) -> None:
         """A dispute was opened, closed, or opened again by an appeal, as the payment says."""
-        if self.disputes.get(dispute) != Dispute(disputed_at, outcome):
+        if self.payments.disputed(dispute, disputed_at, outcome) != self.payments:
             self.record(self.PaymentDisputed, now=now, dispute=dispute, disputed_at=disputed_at, outcome=outcome)
+
+    def plan_reminders(self, wanted: Iterable[Reminder], *, now: datetime) -> None:
+        """Of what the customer is to be told ahead of time, as the subscription now stands."""
+        reminders = planned(wanted, self.reminders, now)
+        if reminders != self.reminders:
+            self.record(self.RemindersPlanned, now=now, reminders=reminders)
+
+    def remind(self, *, now: datetime) -> None:
+        """Tells what is due, and keeps what is still to come."""
+        for reminder in due(self.reminders, now):
+            match reminder.occasion:
+                case Occasion.TRIAL_END:
+                    self.record(self.TrialEnding, now=now, trial_end=reminder.of)
+                case Occasion.RENEWAL:
+                    self.record(self.RenewalComing, now=now, renews_at=reminder.of)
+                case Occasion.END:
+                    self.record(self.EndComing, now=now, ends_at=reminder.of)
+        self.plan_reminders((each for each in self.reminders if now < each.at), now=now)
 
     def plan(self, schedule: str, change: PlannedChange | None, *, seen: Seen, now: datetime) -> None:
         """What a schedule at the provider makes of the subscription next; None: nothing, or nothing any more."""
@@ -117,14 +134,16 @@ class Subscription(Aggregate):
         return runs(self.periods)
 
     @property
+    def overdue(self) -> tuple[UUID, ...]:
+        """The invoices that failed and are still to be paid, the one that failed first before the others. A change
+        that was not paid was not made: its invoice is none of them."""
+        return tuple(each for each in self.payments.unsettled if each not in self.offers)
+
+    @property
     def next_change(self) -> PlannedChange | None:
         """The first one that is planned."""
         planned = [change for _, change in self.planned.values() if change is not None]
         return min(planned, key=lambda change: change.takes_effect_at, default=None)
-
-    def trial_is_ending(self, *, trial_end: datetime, now: datetime) -> None:
-        """The provider reminds that the trial ends in a few days."""
-        self.record(self.TrialEnding, now=now, trial_end=trial_end)
 
     def transfer(self, organization_id: UUID, *, now: datetime) -> None:
         """The customer turned out to be another organization's."""
@@ -148,11 +167,9 @@ class Subscription(Aggregate):
             subscription.terms = self.terms
             subscription.seen = self.seen
             subscription.is_entitled = self.terms.status.entitles
-            subscription.failures = {}
-            subscription.settled = frozenset()
-            subscription.last_paid_at = None
-            subscription.refunds, subscription.disputes = {}, {}
+            subscription.payments = Payments()
             subscription.periods = frozenset({self.terms.period})
+            subscription.reminders = ()
             subscription.held, subscription.offers, subscription.planned = None, frozenset(), {}
 
     class Entitled(Aggregate.Event):
@@ -223,53 +240,35 @@ class Subscription(Aggregate):
         def apply(self, subscription: Subscription) -> None:
             subscription.seen = self.seen
 
-    class PaymentFailed(Aggregate.Event):
+    class PaymentFailed(AttemptFailed):
         TOPIC = "subscription.payment_failed"
-        invoice_id: UUID
-        attempt: int
-        failed_at: datetime
 
-        def apply(self, subscription: Subscription) -> None:
-            subscription.failures.setdefault(self.invoice_id, {})[self.attempt] = self.failed_at
-
-    class InvoiceSettled(Aggregate.Event):
+    class InvoiceSettled(Settled):
         TOPIC = "subscription.invoice_settled"
-        invoice_id: UUID
-        paid_at: datetime | None
 
-        def apply(self, subscription: Subscription) -> None:
-            subscription.settled |= {self.invoice_id}
-            subscription.failures.pop(self.invoice_id, None)
-            if self.paid_at is not None:
-                subscription.last_paid_at = max(subscription.last_paid_at or self.paid_at, self.paid_at)
-
-    class PaymentRefunded(Aggregate.Event):
+    class PaymentRefunded(Refunded):
         TOPIC = "subscription.payment_refunded"
-        invoice_id: UUID
-        refunded_at: datetime
 
-        def apply(self, subscription: Subscription) -> None:
-            subscription.refunds[self.invoice_id] = self.refunded_at
-
-    class RefundFailed(Aggregate.Event):
+    class RefundFailed(RefundUndone):
         TOPIC = "subscription.refund_failed"
-        invoice_id: UUID
 
-        def apply(self, subscription: Subscription) -> None:
-            subscription.refunds.pop(self.invoice_id, None)
-
-    class PaymentDisputed(Aggregate.Event):
+    class PaymentDisputed(Disputed):
         TOPIC = "subscription.payment_disputed"
-        dispute: str
-        disputed_at: datetime
-        outcome: DisputeOutcome
 
-        def apply(self, subscription: Subscription) -> None:
-            subscription.disputes[self.dispute] = Dispute(self.disputed_at, self.outcome)
+    class RemindersPlanned(PlanOfReminders):
+        TOPIC = "subscription.reminders_planned"
 
     class TrialEnding(Aggregate.Event):
         TOPIC = "subscription.trial_ending"
         trial_end: datetime
+
+    class RenewalComing(Aggregate.Event):
+        TOPIC = "subscription.renewal_coming"
+        renews_at: datetime
+
+    class EndComing(Aggregate.Event):
+        TOPIC = "subscription.end_coming"
+        ends_at: datetime
 
     class HeldChangeSet(Aggregate.Event):
         """None: it was paid, given up, or too late."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypedDict
 from uuid import UUID
 
-from domain.provider_facts import DisputeOutcome, Seen
+from domain.provider_facts import Seen
 from domain.provider_facts import SubscriptionStatus as Status
 
 
@@ -35,12 +35,6 @@ class Terms:
     @property
     def period(self) -> tuple[datetime, datetime]:
         return self.period_start, self.period_end
-
-
-@dataclass(frozen=True)
-class Dispute:
-    disputed_at: datetime
-    outcome: DisputeOutcome
 
 
 @dataclass(frozen=True)

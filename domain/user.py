@@ -44,6 +44,7 @@ class User(Aggregate):
         email_verified: bool
         credential_version: int
         erased: bool
+        language: str | None  # of mails, as the person chose
         sign_in_links: tuple[UUID, ...]
         email_change: UUID | None
         has_second_factor: bool
@@ -82,6 +83,12 @@ class User(Aggregate):
         """The names themselves are personal data and stay out of the log."""
         self._refuse_erased()
         self.record(self.Renamed, now=now)
+
+    def choose_language(self, language: str, *, now: datetime) -> None:
+        """In which language the person wants to be written to, e.g. `de`."""
+        self._refuse_erased()
+        if language != self.language:
+            self.record(self.LanguageChosen, now=now, language=language)
 
     def send_sign_in_link(self, *, link: UUID, cause: LinkCause, now: datetime) -> None:
         """A link is on its way to the mailbox; whoever opens it is let in."""
@@ -179,6 +186,7 @@ class User(Aggregate):
             user.email_verified = False
             user.credential_version = 1
             user.erased = False
+            user.language = None
             user.sign_in_links = ()
             user.email_change = None
             user.has_second_factor = False
@@ -202,6 +210,13 @@ class User(Aggregate):
 
     class Renamed(Aggregate.Event):
         TOPIC = "user.renamed"
+
+    class LanguageChosen(Aggregate.Event):
+        TOPIC = "user.language_chosen"
+        language: str
+
+        def apply(self, user: User) -> None:
+            user.language = self.language
 
     class SignInLinkRequested(Aggregate.Event):
         TOPIC = "user.sign_in_link_requested"

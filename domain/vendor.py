@@ -17,12 +17,14 @@ LONGEST_LINE = 120
 LONGEST_FOOTER = 500
 LARGEST_LOGO = 64 * 1024
 """Characters of the data URI: a drawing of some kilobytes is enough for print, and it is stored in an event."""
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _LOGO = re.compile(r"data:image/(png|jpeg|svg\+xml);base64,[A-Za-z0-9+/]+={0,2}")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A vendor's own public data, as it is printed. `logo` is a data URI of a PNG, JPEG or SVG image."""
+    """A vendor's own public data, as it is printed. `logo` is a data URI of a PNG, JPEG or SVG image, `language` the
+    one of mails and papers to whoever has chosen none, e.g. `de`."""
 
     name: str
     address: tuple[str, ...] = ()
@@ -32,6 +34,7 @@ class Identity:
     phone: str | None = None
     footer: str | None = None
     logo: str | None = None
+    language: str | None = None
 
     def problems(self) -> Iterator[Problem]:
         yield from check_name("name", self.name)
@@ -45,6 +48,8 @@ class Identity:
             yield from _length(field, getattr(self, field), LONGEST_LINE)
         yield from _length("footer", self.footer, LONGEST_FOOTER)
         yield from self._problems_of_logo()
+        if self.language is not None and not _LANGUAGE.fullmatch(self.language):
+            yield Problem("language", "must be a language tag such as en, de or pt-BR")
 
     def _problems_of_logo(self) -> Iterator[Problem]:
         if self.logo is None:

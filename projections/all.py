@@ -14,6 +14,7 @@ from projections.plans import Plans
 from projections.provider_commands import ProviderCommands
 from projections.provider_events import ProviderEvents
 from projections.read_model import ReadModel
+from projections.reminders import Reminders
 from projections.seats import Seats
 from projections.subscriptions import Subscriptions
 from projections.usage import Usage
@@ -30,6 +31,7 @@ READ_MODELS: tuple[type[ReadModel], ...] = (
     ProviderCommands,
     BillingAccounts,
     Deadlines,
+    Reminders,
     Overview,
     AuditIndex,
     Usage,

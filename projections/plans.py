@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import psycopg
 from psycopg.types.json import Jsonb
 
-from domain.documents import entitlements_document, price_document
+from domain.documents import entitlements_document, notices_document, price_document
 from domain.plan import Plan, PlanTerms
 from domain.product import Product
 from projections.listing import Row, page
@@ -20,8 +20,8 @@ def _version(recorded: Recorded, number: int, terms: PlanTerms) -> Statement:
     seats = terms.entitlements.seats
     return (
         "insert into plan_versions (plan, version, position, published_at, name, trial_days, seats_per_unit,"
-        " entitlements, prices, lowest_price)"
-        " select code, %s, %s, %s, %s, %s, %s, %s, %s, %s from plans where plan_id = %s",
+        " entitlements, prices, lowest_price, notices)"
+        " select code, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s from plans where plan_id = %s",
         (
             number,
             recorded.position,
@@ -32,6 +32,7 @@ def _version(recorded: Recorded, number: int, terms: PlanTerms) -> Statement:
             Jsonb(entitlements_document(terms.entitlements)),
             Jsonb([price_document(price) for price in terms.prices]),
             min((price.money.amount for price in terms.prices), default=None),
+            Jsonb(notices_document(terms.notices)),
             recorded.stream_id,
         ),
     )
@@ -109,6 +110,7 @@ class Plans(ReadModel):
             entitlements   jsonb       not null,
             prices         jsonb       not null,
             lowest_price   bigint,               -- null: negotiated
+            notices        jsonb       not null,
             primary key (plan, version)
         );
     """
@@ -126,7 +128,7 @@ class Plans(ReadModel):
 _NEGOTIATED = 2**62
 _LIST = f"""
     select p.code, p.product, p.position, p.current_version, p.withdrawn, v.name, v.trial_days, v.entitlements,
-        v.prices, v.lowest_price, v.published_at, coalesce(v.lowest_price, {_NEGOTIATED}) as price_order
+        v.prices, v.notices, v.lowest_price, v.published_at, coalesce(v.lowest_price, {_NEGOTIATED}) as price_order
     from plans p join plan_versions v on v.plan = p.code and v.version = p.current_version"""
 
 

@@ -13,6 +13,7 @@ from scripts.commands import (
     doctor,
     events,
     licenses,
+    mails,
     processes,
     projections,
     provider_events,
@@ -39,6 +40,7 @@ for name, commands in {
     "provider-events": provider_events.app,
     "stripe": stripe.app,
     "webhooks": webhooks.app,
+    "mails": mails.app,
     "keys": keys.app,
     "api-keys": api_keys.app,
 }.items():

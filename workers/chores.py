@@ -14,6 +14,7 @@ from domain.errors import Unavailable
 from projections.deadlines import Deadline, due
 from projections.provider_commands import open_desks
 from projections.provider_events import unprocessed
+from projections.reminders import DueReminder, due_reminders
 from projections.seats import occupied
 from projections.webhook_feeds import Owner
 from workers.patience import Patience
@@ -36,6 +37,7 @@ _AT_ONCE = 100
 def chores(services: Services) -> list[Chore]:
     """All of them; each is idempotent and may be left in the middle."""
     deadlines, webhooks, errands = Patience[Deadline](), Patience[UUID](), Patience[UUID](first=10.0)
+    reminders = Patience[DueReminder]()
     commands = Patience[UUID](first=30.0)
     feeds, deliveries = services.webhook_feeds(), Patience[Owner](longest=30.0)
 
@@ -44,6 +46,12 @@ def chores(services: Services) -> list[Chore]:
             found = due(connection, now=services.clock.now(), limit=_MOST)
         for deadline in deadlines.due(found, time.monotonic(), most=_AT_ONCE):
             _settle(services, deadline)
+
+    def tell_ahead() -> None:
+        with services.database.connection() as connection:
+            found = due_reminders(connection, now=services.clock.now(), limit=_MOST)
+        for reminder in reminders.due(found, time.monotonic(), most=_AT_ONCE):
+            _remind(services, reminder)
 
     def sweep_webhooks() -> None:
         for id in webhooks.due(_open_webhooks(services), time.monotonic()):
@@ -102,6 +110,7 @@ def chores(services: Services) -> list[Chore]:
 
     return [
         Chore(1, settle_deadlines),
+        Chore(1, tell_ahead),
         Chore(2, expire_seats),
         Chore(2, lapse_tickets),
         Chore(1, bring_feeds_on),
@@ -137,3 +146,13 @@ def _settle(services: Services, deadline: Deadline) -> None:
         raise
     except Exception as error:
         log.exception("deadline.failed", license_id=str(deadline.license_id), error=type(error).__name__)
+
+
+def _remind(services: Services, reminder: DueReminder) -> None:
+    """The same of reminders."""
+    try:
+        services.reminding.remind(reminder.stream, reminder.stream_id)
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.exception("reminder.failed", stream_id=str(reminder.stream_id), error=type(error).__name__)

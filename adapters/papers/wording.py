@@ -4,7 +4,6 @@ order in which `paper.typ` places them."""
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator, Mapping
 from copy import copy
 from datetime import datetime
@@ -16,18 +15,16 @@ from typing import Any
 import yaml
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import format_decimal, get_currency_symbol
+from babel.numbers import format_decimal
 
+from adapters.money_text import MoneyText
 from adapters.papers.fonts import families
 from adapters.plain_text import one_line
-from domain.money import decimals
 
 _FOLDER = Path(__file__).parent
 _LETTER_COUNTRIES = frozenset({"US", "CA", "MX", "PH"})
 _STATE_BEFORE_CODE = frozenset({"US", "CA", "AU"})
 _CODE_BELOW = frozenset({"GB", "IE", "IN"})
-_WHOLE_MAJOR_UNITS = frozenset({"isk", "ugx"})
-"""Stripe counts them in hundredths, which nobody writes."""
 
 
 class Wording:
@@ -42,6 +39,7 @@ class Wording:
         if self.language != self._locale.language:
             self._locale = Locale("en")
         self._currency: str = document["currency"]
+        self._money = MoneyText(self._locale, self._own)
 
     @property
     def sheet(self) -> dict[str, Any]:
@@ -72,26 +70,8 @@ class Wording:
     # numbers and dates
 
     def money(self, amount: int, currency: str | None = None) -> str:
-        """An amount in minor units, with as many decimals as its currency is counted in."""
-        currency = currency or self._currency
-        places = decimals(currency)
-        if currency in _WHOLE_MAJOR_UNITS and amount % 100 == 0:
-            return self._formatted(Decimal(amount) / 100, currency, 0, 0)
-        return self._formatted(Decimal(amount).scaleb(-places), currency, places, places)
-
-    def _unit_price(self, unit_amount: str, currency: str) -> str:
-        """May be a fraction of a minor unit: as many decimals as it takes."""
-        places = decimals(currency)
-        return self._formatted(Decimal(unit_amount).scaleb(-places), currency, places, 12)
-
-    def _formatted(self, value: Decimal, currency: str, least: int, most: int) -> str:
-        pattern = copy(self._locale.currency_formats["standard"])
-        pattern.frac_prec = (least, most)
-        text = str(pattern.apply(value, self._locale, currency=currency.upper(), currency_digits=False))
-        symbol = get_currency_symbol(currency.upper(), self._locale)
-        if symbol[-1].isalpha():  # CHF 9.00, not CHF9.00 (CLDR's pattern for letters next to a number)
-            text = re.sub(rf"{re.escape(symbol)}(?=\d)", f"{symbol}\xa0", text)
-        return text.replace(symbol, self._own(symbol))
+        """An amount in minor units."""
+        return self._money.amount(amount, currency or self._currency)
 
     def _date(self, moment: str | None) -> str:
         """Days are those of UTC."""
@@ -163,7 +143,7 @@ class Wording:
             "description": self._own(line["description"]) or "–",
             "details": list(self._details(line)),
             "quantity": format_decimal(Decimal(quantity), locale=self._locale) if quantity else "",
-            "unit_price": self._unit_price(unit, currency) if unit is not None else "",
+            "unit_price": self._money.unit_price(unit, currency) if unit is not None else "",
             "tax": ", ".join(filter(None, map(self._percentage, line["taxes"]))),
             "amount": self.money(line["amount"], currency),
         }

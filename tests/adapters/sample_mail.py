@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from adapters.emails.envelope import Attachment
-from adapters.emails.kinds import MailKind
-from adapters.mailer import Mail
+from domain.mail_kinds import MailKind
+from domain.mail_resend import Told
+from domain.notice import File, Notice, Reader
 
 NOW = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
 FROM = "CODITECT <licences@example.com>"
 KEY = "CODI-7K2QM-9XW4T-HB3VN-5RZ8C-1DGJ6"
 
 
-def license_mail(to: str = "ada@customer.example", **changes: Any) -> Mail:
-    mail = Mail(
+def license_mail(
+    to: str = "ada@customer.example", name: str = "Ada Lovelace", organization_id: UUID | None = None, **changes: Any
+) -> Notice:
+    mail = Notice(
         message_id=uuid4(),
         kind=MailKind.LICENSE_ISSUED,
-        to=to,
-        recipient_name="Ada Lovelace",
-        recipient_subject=uuid4(),
-        organization_id=uuid4(),
+        told=Told(uuid4(), 1, "license_issued"),
+        to=Reader(uuid4(), organization_id or uuid4(), to, name),
         context={
             "product_name": "CODITECT",
             "organization_name": "Analytical Engines",
@@ -34,6 +34,6 @@ def license_mail(to: str = "ada@customer.example", **changes: Any) -> Mail:
             "expires_at": NOW,
             "manage_url": None,
         },
-        attachments=[Attachment("coditect-license.json", b'{"license": 1}')],
+        files=(File("coditect-license.json", b'{"license": 1}'),),
     )
     return replace(mail, **changes)

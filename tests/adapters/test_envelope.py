@@ -12,27 +12,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from adapters.emails.envelope import Attachment, Mailbox, compose, plain_address
-from adapters.emails.kinds import MailKind
-from adapters.emails.render import Rendered, render
-from domain.money import Money
+from adapters.emails.envelope import Mailbox, compose, plain_address
+from adapters.emails.letterhead import LOGO, Image
+from adapters.emails.render import Frame, Letterhead, Rendered, render
+from adapters.emails.samples import sample_context
+from domain.mail_kinds import MailKind
+from domain.notice import File
 
 AT = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
 MESSAGE_ID = UUID("018f0000-0000-7000-8000-000000000001")
 
 
 def trial_ending(**changes: object) -> Rendered:
-    context = {
-        "recipient_name": "Ada Lovelace",
-        "sender": "Analytical Engines",
-        "product_name": "CODITECT",
-        "plan_name": "Pro",
-        "organization_name": "Babbage & Sons",
-        "trial_ends_at": AT,
-        "amount": Money(29000, "usd"),
-        "manage_url": "https://licences.example.com/manage",
-    }
-    return render(MailKind.TRIAL_ENDING, context | changes)
+    context = sample_context(MailKind.TRIAL_ENDING, **changes)
+    return render(MailKind.TRIAL_ENDING, context, Frame(Letterhead("Analytical Engines")))
 
 
 def message(rendered: Rendered, **changes: Any) -> EmailMessage:
@@ -45,7 +38,7 @@ def message(rendered: Rendered, **changes: Any) -> EmailMessage:
 
 def test_the_message_carries_our_headers_and_all_parts() -> None:
     rendered = trial_ending()
-    read = message(rendered, attachments=[Attachment("coditect-license.json", b'{"a": 1}\n')])
+    read = message(rendered, files=[File("coditect-license.json", b'{"a": 1}\n')])
     assert read["From"] == "Analytical Engines <licences@example.com>"
     assert read["To"] == "Ada <ada@example.com>"
     assert read["Date"].datetime == AT
@@ -57,6 +50,43 @@ def test_the_message_carries_our_headers_and_all_parts() -> None:
     assert attached.get_filename() == "coditect-license.json"
     assert attached.get_content_type() == "application/json"
     assert attached.get_payload(decode=True) == b'{"a": 1}\n'
+
+
+def test_mails_about_one_thing_are_one_thread() -> None:
+    earlier = [UUID(int=number) for number in range(1, 16)]
+    read = message(trial_ending(), earlier=earlier)
+    assert read["In-Reply-To"] == f"<{earlier[-1]}@example.com>"
+    assert str(read["References"]).split() == [f"<{each}@example.com>" for each in earlier]
+    assert message(trial_ending())["References"] is None
+
+
+def test_a_mail_program_may_unsubscribe_its_reader_and_reads_the_address_whole() -> None:
+    url = "https://licences.example.com/mails/unsubscribe?token=" + "eyJhbGciOiJIUzI1NiJ9." * 12
+    wire = compose(
+        trial_ending(),
+        message_id=MESSAGE_ID,
+        sender=Mailbox("Us", "licences@example.com"),
+        to=Mailbox("Ada", "ada@example.com"),
+        now=AT,
+        unsubscribe_url=url,
+    ).as_bytes()
+    assert f"\r\nList-Unsubscribe: <{url}>\r\n".encode() in wire
+    assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in wire
+    assert message(trial_ending())["List-Unsubscribe"] is None
+
+
+def test_an_answer_reaches_the_vendor_and_an_unfit_address_is_left_out() -> None:
+    assert message(trial_ending(), reply_to="help@acme.example")["Reply-To"] == "help@acme.example"
+    for nowhere in ("x\r\nBcc: a@b.example", "call us", "licences@example.com"):
+        assert message(trial_ending(), reply_to=nowhere)["Reply-To"] is None
+
+
+def test_the_logo_comes_with_the_page_and_is_no_attachment() -> None:
+    read = message(trial_ending(), logo=Image("png", b"PNG"), files=[File("a.pdf", b"%PDF", "application/pdf")])
+    assert [part.get_filename() for part in read.iter_attachments()] == ["a.pdf"]
+    (related,) = [part for part in read.walk() if part["Content-ID"]]
+    assert (related["Content-ID"], related.get_content_type()) == (f"<{LOGO}>", "image/png")
+    assert "CODITECT" in read.get_body(("plain",)).get_content()
 
 
 def test_no_line_on_the_wire_is_longer_than_the_standard_allows() -> None:
@@ -136,5 +166,5 @@ def test_the_sender_is_read_from_its_usual_form() -> None:
 
 
 def test_neither_key_nor_address_show_when_a_mail_is_logged() -> None:
-    assert "secret" not in repr(Attachment("a.json", b"secret"))
+    assert "secret" not in repr(File("a.json", b"secret"))
     assert "ada" not in repr(Mailbox("Us", "ada@example.com"))

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from adapters.database import Database
-from adapters.emails.kinds import MailKind
-from adapters.mailer import Mail, MailDelayed, Mailer, Outcome
+from adapters.mailer import MailDelayed, Mailer, Outcome
 from adapters.smtp import SmtpServer
+from domain.mail_kinds import MailKind
+from domain.notice import Notice
 from tests.adapters.sample_mail import FROM, KEY, NOW, license_mail
 from tests.adapters.smtp_post import Post, free_port, serving
 
@@ -46,20 +47,20 @@ def mailer(database: Database, url: str) -> Mailer:
     return Mailer(database, mail_from=FROM, smtp_url=url)
 
 
-def row(database: Database, mail: Mail) -> dict[str, Any]:
+def row(database: Database, mail: Notice) -> dict[str, Any]:
     found = database.fetch_one("select * from mails where message_id = %s", (mail.message_id,))
     assert found is not None
     return found
 
 
-def age(database: Database, mail: Mail, by: timedelta = MINUTE) -> None:
+def age(database: Database, mail: Notice, by: timedelta = MINUTE) -> None:
     sql = "update mails set claimed_at = claimed_at - %s where message_id = %s"
     assert database.execute(sql, (by, mail.message_id)) == 1
 
 
 def test_a_mail_arrives_whole_and_is_written_down(mailer: Mailer, database: Database, post: Post) -> None:
     mail = license_mail()
-    assert mailer.send(mail, now=NOW) is Outcome.SENT
+    assert mailer.send(mail, now=NOW).outcome is Outcome.SENT
     (envelope,), message = post.taken, post.message()
     assert (envelope.mail_from, envelope.rcpt_tos) == ("licences@example.com", ["ada@customer.example"])
     assert message["To"] == "Ada Lovelace <ada@customer.example>"
@@ -69,12 +70,12 @@ def test_a_mail_arrives_whole_and_is_written_down(mailer: Mailer, database: Data
     assert [part.get_payload(decode=True) for part in message.iter_attachments()] == [b'{"license": 1}']
     written = row(database, mail)
     assert (written["status"], written["attempts"], written["sent_at"]) == ("sent", 1, NOW)
-    assert (written["organization_id"], written["recipient_subject"]) == (mail.organization_id, mail.recipient_subject)
+    assert (written["organization_id"], written["recipient_subject"]) == (mail.to.organization_id, mail.to.subject)
 
 
 def test_a_mail_that_was_sent_is_not_sent_again(mailer: Mailer, post: Post) -> None:
     mail = license_mail()
-    outcomes = [mailer.send(mail, now=NOW) for _ in range(3)]
+    outcomes = [mailer.send(mail, now=NOW).outcome for _ in range(3)]
     assert outcomes == [Outcome.SENT, Outcome.ALREADY_SENT, Outcome.ALREADY_SENT]
     assert len(post.taken) == 1
 
@@ -84,7 +85,7 @@ def test_many_workers_with_one_mail_send_it_once(mailer: Mailer, post: Post) -> 
 
     def send(_: int) -> Outcome:
         start.wait()
-        return mailer.send(mail, now=NOW)
+        return mailer.send(mail, now=NOW).outcome
 
     with ThreadPoolExecutor(16) as workers:
         outcomes = list(workers.map(send, range(16)))
@@ -105,7 +106,7 @@ def test_a_4xx_delays_the_mail_and_the_next_attempt_sends_it(
     written = row(database, mail)
     assert (written["status"], written["attempts"], written["error_code"]) == ("delayed", 1, "451 4.7.1")
     post.answers.clear()
-    assert mailer.send(mail, now=NOW) is Outcome.SENT
+    assert mailer.send(mail, now=NOW).outcome is Outcome.SENT
     written = row(database, mail)
     assert (written["status"], written["attempts"], written["error_code"]) == ("sent", 2, None)
     assert len(post.taken) == 1
@@ -117,10 +118,10 @@ def test_a_5xx_is_final_and_written_down_without_the_address(
 ) -> None:
     mail = license_mail()
     post.answers[step] = "550 5.1.1 <ada@customer.example>: no such user"
-    assert mailer.send(mail, now=NOW) is Outcome.FAILED
+    assert mailer.send(mail, now=NOW).outcome is Outcome.FAILED
     assert (row(database, mail)["status"], row(database, mail)["error_code"]) == ("failed", "550 5.1.1")
     post.answers.clear()
-    assert mailer.send(mail, now=NOW) is Outcome.FAILED
+    assert mailer.send(mail, now=NOW).outcome is Outcome.FAILED
     assert post.taken == []
 
 
@@ -136,10 +137,10 @@ def test_a_connection_lost_while_the_mail_is_handed_over_is_uncertain_and_not_re
 ) -> None:
     mail = license_mail()
     post.drops = True
-    assert mailer.send(mail, now=NOW) is Outcome.UNCERTAIN
+    assert mailer.send(mail, now=NOW).outcome is Outcome.UNCERTAIN
     assert row(database, mail)["error_code"] == "SMTPServerDisconnected"
     post.drops = False
-    assert mailer.send(mail, now=NOW) is Outcome.UNCERTAIN
+    assert mailer.send(mail, now=NOW).outcome is Outcome.UNCERTAIN
     assert len(post.taken) == 1
 
 
@@ -148,11 +149,14 @@ import json, sys
 from datetime import UTC, datetime
 from uuid import UUID
 from adapters.database import Database
-from adapters.emails.kinds import MailKind
-from adapters.mailer import Mail, Mailer
+from adapters.mailer import Mailer
+from domain.mail_kinds import MailKind
+from domain.mail_resend import Told
+from domain.notice import Notice, Reader
 database_url, smtp_url, message_id = sys.argv[1:]
-mail = Mail(
-    UUID(message_id), MailKind.PASSWORD_CHANGED, "ada@customer.example", "Ada", UUID(int=1), None,
+mail = Notice(
+    UUID(message_id), MailKind.PASSWORD_CHANGED, Told(UUID(int=2), 3, "password_changed"),
+    Reader(UUID(int=1), None, "ada@customer.example", "Ada"),
     {"changed_at": datetime.now(UTC), "link": "https://example.com"},
 )
 Mailer(Database(database_url), mail_from="us@example.com", smtp_url=smtp_url).send(mail, now=datetime.now(UTC))
@@ -163,7 +167,7 @@ def test_a_worker_killed_while_sending_never_causes_a_second_mail(
     mailer: Mailer, database: Database, database_url: str, url: str, post: Post
 ) -> None:
     mail = license_mail(
-        kind=MailKind.PASSWORD_CHANGED, context={"changed_at": NOW, "link": "https://example.com"}, attachments=()
+        kind=MailKind.PASSWORD_CHANGED, context={"changed_at": NOW, "link": "https://example.com"}, files=()
     )
     post.go_on.clear()
     arguments = [sys.executable, "-c", SENDER, database_url, url, str(mail.message_id)]
@@ -172,12 +176,12 @@ def test_a_worker_killed_while_sending_never_causes_a_second_mail(
         worker.send_signal(signal.SIGKILL)
     assert worker.returncode == -signal.SIGKILL
     post.go_on.set()
-    assert mailer.send(mail, now=NOW) is Outcome.IN_PROGRESS
+    assert mailer.send(mail, now=NOW).outcome is Outcome.IN_PROGRESS
     assert mailer.report_lost() == []
     age(database, mail)
     assert [lost.message_id for lost in mailer.report_lost()] == [mail.message_id]
     assert mailer.report_lost() == []
-    assert mailer.send(mail, now=NOW) is Outcome.UNCERTAIN
+    assert mailer.send(mail, now=NOW).outcome is Outcome.UNCERTAIN
     assert (row(database, mail)["status"], row(database, mail)["error_code"]) == ("uncertain", "sender_died")
     assert len(post.taken) == 1
 
@@ -191,7 +195,7 @@ def test_a_crash_between_claim_and_send_is_reported_by_the_next_attempt(
         mailer.send(mail, now=NOW)
     assert row(database, mail)["status"] == "claimed"
     age(database, mail)
-    assert mailer.send(mail, now=NOW) is Outcome.UNCERTAIN
+    assert mailer.send(mail, now=NOW).outcome is Outcome.UNCERTAIN
     assert row(database, mail)["status"] == "uncertain"
     assert post.taken == []
 
@@ -211,7 +215,7 @@ def test_a_slow_sender_that_was_given_up_still_reports_that_it_sent(
         age(database, mail)
         assert len(mailer.report_lost()) == 1
         post.go_on.set()
-        assert sending.result(20) is Outcome.SENT
+        assert sending.result(20).outcome is Outcome.SENT
     assert row(database, mail)["status"] == "sent"
 
 
@@ -224,7 +228,7 @@ def test_no_connection_is_held_while_the_server_thinks(database_url: str, url: s
         assert post.in_data.wait(20)
         assert row(database, mail)["status"] == "claimed"  # the only connection is free, and the claim is committed
         post.go_on.set()
-        assert sending.result(20) is Outcome.SENT
+        assert sending.result(20).outcome is Outcome.SENT
     database.close()
 
 
@@ -248,23 +252,24 @@ def test_a_wrong_context_claims_nothing(mailer: Mailer, database: Database) -> N
     assert database.fetch_all("select 1 from mails") == []
 
 
-def test_a_licence_mail_without_its_file_is_refused() -> None:
+def test_a_licence_mail_without_its_file_is_refused(mailer: Mailer, database: Database) -> None:
     with pytest.raises(ValueError, match="attachment"):
-        license_mail(attachments=())
+        mailer.send(license_mail(files=()), now=NOW)
+    assert database.fetch_all("select 1 from mails") == []
 
 
 @pytest.mark.parametrize("to", ["nobody", "a@b.example\r\nBcc: c@d.example", "a@b.example, c@d.example"])
 def test_an_address_that_is_none_fails_for_good(to: str, mailer: Mailer, database: Database, post: Post) -> None:
     mail = license_mail(to)
-    assert mailer.send(mail, now=NOW) is Outcome.FAILED
+    assert mailer.send(mail, now=NOW).outcome is Outcome.FAILED
     assert row(database, mail)["error_code"] == "address"
     assert post.taken == []
 
 
 def test_the_name_of_an_unproven_address_stays_out_of_the_header(mailer: Mailer, post: Post) -> None:
     context = {"link": "https://example.com/verify", "expires_at": NOW}
-    mail = license_mail(kind=MailKind.VERIFY_EMAIL, recipient_name="WIN NOW", context=context, attachments=())
-    assert mailer.send(mail, now=NOW) is Outcome.SENT
+    mail = license_mail(kind=MailKind.VERIFY_EMAIL, name="WIN NOW", context=context, files=())
+    assert mailer.send(mail, now=NOW).outcome is Outcome.SENT
     assert b"WIN NOW" not in post.taken[0].content
 
 
@@ -278,5 +283,5 @@ def test_in_production_without_a_server_mails_wait_and_are_not_caught(database: 
 
 def test_with_a_server_the_sandbox_sends(database: Database, url: str, post: Post) -> None:
     mailer = Mailer(database, mail_from=FROM, smtp_url=url, sandbox=True)
-    assert mailer.send(license_mail(), now=NOW) is Outcome.SENT
+    assert mailer.send(license_mail(), now=NOW).outcome is Outcome.SENT
     assert len(post.taken) == 1 and mailer.caught() == []

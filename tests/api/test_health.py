@@ -187,6 +187,7 @@ def test_the_engine_says_how_it_stands(client, services, at_work):
     assert found["usher_follower_lag_events", (("follower", "licenses"),)] == 0
     assert found["usher_provider_events_open", (("status", "received"),)] == 0
     assert found["usher_outbox_errands", ()] == 0
+    assert found["usher_mails_unsent", (("status", "failed"),)] == 0
     assert found["usher_processes", (("kind", "worker"),)] == 1
     assert found["usher_seat_pool", (("pool", "redis"),)] == 1
     assert found["usher_seat_pool_switches_total", (("to", "postgres"),)] == 0

@@ -8,10 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.emails.kinds import MailKind
-from adapters.mailer import Mail
 from adapters.settings import Mode
 from api.app import create_app
+from domain.mail_kinds import MailKind
+from domain.mail_resend import Told
+from domain.notice import Notice, Reader
 from tests.adapters.sample_mail import license_mail
 from tests.api.people_engine import Client, people_engine, refused
 
@@ -68,19 +69,16 @@ def test_the_clock_never_goes_back(client):
 # mails
 
 
-def mailed(services, to: str, number: int, **more) -> UUID:
-    mail = Mail(
+def mailed(services, to: str, number: int) -> UUID:
+    notice = Notice(
         message_id=UUID(int=number),
         kind=MailKind.RESET_PASSWORD,
-        to=to,
-        recipient_name="Ann <b>&</b> Co",
-        recipient_subject=uuid4(),
-        organization_id=None,
+        told=Told(uuid4(), 1, "reset_password"),
+        to=Reader(uuid4(), None, to, "Ann <b>&</b> Co"),
         context={"link": f"https://usher.test/reset?token=t{number}", "expires_at": services.clock.now()},
-        **more,
     )
-    services.mailer.send(mail, now=services.clock.now())
-    return mail.message_id
+    services.mailer.send(notice, now=services.clock.now())
+    return notice.message_id
 
 
 def licensed(services, to: str) -> UUID:

@@ -12,6 +12,7 @@ from domain.caller import Caller
 from domain.ids import credit_note_id_for, invoice_id_for
 from domain.lease import fingerprint_digest
 from domain.license import License
+from tests.adapters.sample_mail import license_mail
 from tests.api.people_engine import Client, refused
 from tests.api.shop import CATALOG, license_of, subscription_of
 from tests.stripe_money import credit_note, event, newest
@@ -49,12 +50,19 @@ def anns(services, selling, shop, ann) -> dict[str, str]:
         "sign_in_id": ann.client.get("/me/sessions").json()["data"][0]["id"],
         "reservation_id": str(uuid4()),
         **_told(services, ann.organization_id),
+        "mail_id": _mailed(services, ann.organization_id),
     }
 
 
 def _invited(owner) -> str:
     invitation = {"email": "cat@example.test", "role": "viewer"}
     return owner.client.post(f"/organizations/{owner.organization_id}/members", json=invitation).json()["id"]
+
+
+def _mailed(services, organization_id: UUID) -> str:
+    mail = license_mail(organization_id=organization_id)
+    services.mailer.send(mail, now=services.clock.now())
+    return str(mail.message_id)
 
 
 def _told(services, organization_id: UUID) -> dict[str, str]:
@@ -117,6 +125,7 @@ def test_another_organizations_things_are_absent_on_every_route(client, bob, ann
         "/webhook-endpoints/{endpoint_id}",
         "/webhook-endpoints/{endpoint_id}/replays/{replay_id}",
         "/webhook-deliveries/{delivery_id}",
+        "/mails/{mail_id}",
     }
     nothing = {name: str(uuid4()) for name in anns} | {"fingerprint_digest": anns["fingerprint_digest"]}
     for method, path in checked:

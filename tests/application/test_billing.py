@@ -316,7 +316,7 @@ def test_any_order_and_repetition_of_a_life_ends_in_the_same_state(services, str
     engine.sweep()
     subscription, license = engine.subscription(sub), engine.license(sub)
     assert (subscription.terms.status.value, subscription.terms.quantity) == ("past_due", 2)
-    assert subscription.failures.keys() == {invoice_id_for("stripe", invoice)}
+    assert subscription.payments.failures.keys() == {invoice_id_for("stripe", invoice)}
     assert (license.status(engine.now), license.payment.attempt, license.terms.seats) == (Status.GRACE, 1, 20)
     assert all(engine.event(event).is_finished for event in stripe.events)
 

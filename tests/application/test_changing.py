@@ -69,7 +69,7 @@ def test_the_webhook_of_a_change_says_nothing_new(vendor, changes, pro):
     vendor.deliver(updated)
     assert updated and (vendor.subscription(pro).version, vendor.license(pro).version) == known
     vendor.deliver(told)
-    paid = vendor.services.store.find(Invoice, next(iter(vendor.subscription(pro).settled)))
+    paid = vendor.services.store.find(Invoice, next(iter(vendor.subscription(pro).payments.settled)))
     assert paid is not None and paid.status is InvoiceStatus.PAID
 
 

@@ -3,145 +3,176 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+import random
+from datetime import timedelta
 
-import orjson
 import pytest
 
-from adapters.bootstrap import Services
 from adapters.mail_catcher import CaughtMail
-from application.reactions import errands_of
-from domain.ids import license_id_for, message_id, subscription_id_for
-from domain.license import License
-from scripts.stripe_sim import StripeAccount
+from domain.mail_address import Cause
+from tests.mail_world import ADA, CATALOG, PRO, MailWorld
 
-PRO = "price_coditect_pro_monthly"
-START = datetime(2026, 12, 1, 12, tzinfo=UTC)
-
-
-class Engine:
-    """Webhooks in, errands out, as the processes do it between them."""
-
-    def __init__(self, services: Services) -> None:
-        self.services = services
-        self.now = START
-        services.clock.now = lambda: self.now  # type: ignore[method-assign]
-        services.catalog.apply(services.catalog.read(Path("docs/catalogs/coditect.yaml").read_bytes()))
-        services.billing._wake = services.billing.process
-        self.stripe = StripeAccount(seed=1, now=START)
-        self.stripe.price(PRO, amount=9900, lookup_key="pro-monthly")
-        self._fed = 0
-
-    def feed(self) -> None:
-        """Processes what the provider has reported since the last time."""
-        self.now = max(self.now, self.stripe.now)
-        for event in self.stripe.events[self._fed :]:
-            received, rows = self.services.billing.receive(
-                "stripe", event["id"], event["type"], datetime.fromtimestamp(event["created"], UTC), orjson.dumps(event)
-            )
-            self.services.store.add(received, rows=rows)
-            self.services.billing.process(received.id)
-        self._fed = len(self.stripe.events)
-        self.dispatch()
-
-    def dispatch(self) -> None:
-        """Every errand of every event of the log, again each time: what was done before must stay done once."""
-        for stored in self.services.store.recorder.select_notifications(None, 10_000):
-            event: Any = self.services.codec.to_domain_event(stored)
-            for task in errands_of(event):
-                id = message_id(event.originator_id, event.originator_version, task)
-                self.services.database.execute(
-                    *self.services.outbox.put(id, task, event.originator_id, event.originator_version)
-                )
-                self.services.errands.run(id)
-
-    def mails(self, to: str = "ada@example.com") -> list[CaughtMail]:
-        """Oldest first."""
-        return list(reversed(self.services.mailer.caught(to=to)))
-
-    def subjects(self) -> list[str]:
-        return [mail.subject for mail in self.mails()]
-
-    def license(self, sub: str) -> License:
-        return self.services.store.fetch(License, license_id_for(subscription_id_for("stripe", sub)))
+BEGIN = ["license_issued", "subscription_confirmed", "invoice_paid"]
 
 
 @pytest.fixture
-def engine(services) -> Engine:
-    return Engine(services)
+def world(services) -> MailWorld:
+    return MailWorld(services)
 
 
-def bought(engine: Engine) -> str:
-    sub = engine.stripe.checkout(price=PRO, email="ada@example.com", name="Ada").the("subscription")["id"]
-    engine.feed()
-    return sub
+def kinds(world: MailWorld) -> list[str]:
+    """Of all mails, in the order in which they were sent."""
+    rows = world.services.database.fetch_all("select kind from mails where status = 'sent' order by claimed_at")
+    return [row["kind"] for row in rows]
 
 
-def test_the_buyer_gets_one_mail_with_the_key_and_the_signed_file(engine):
-    license = engine.license(bought(engine))
-    engine.dispatch()
-    (mail,) = engine.mails()
-    key = engine.services.license_keys.reveal(license).text
+def the(world: MailWorld, kind: str) -> CaughtMail:
+    (row,) = world.services.database.fetch_all("select message_id from mails where kind = %s", (kind,))
+    return world.services.mailer.caught_mail(row["message_id"])
+
+
+def test_the_buyer_gets_each_mail_once_with_the_key_the_signed_file_and_the_invoice(world):
+    license = world.license(world.buy())
+    world.dispatch(again=True)
+    assert kinds(world) == BEGIN
+    mail = the(world, "license_issued")
+    key = world.services.license_keys.reveal(license).text
     assert key in mail.text and key in mail.html
     file = json.loads(mail.attachment("coditect-license.json"))
     assert (file["usher_license"], file["algorithm"]) == (1, "ed25519")
+    paid = the(world, "invoice_paid")
+    assert paid.attachment(paid.attachments[0]).startswith(b"%PDF-")
 
 
-def test_a_customer_whose_address_comes_late_gets_the_mail_then(engine):
-    sub = engine.stripe.checkout(price=PRO, email="ada@example.com", name="Ada").the("subscription")["id"]
-    events = engine.stripe.events
-    created = [e for e in events if e["type"] == "customer.subscription.created"]
-    others = [e for e in events if e["type"] != "customer.subscription.created"]
-    engine.stripe.events[:] = created
-    engine.feed()
-    assert engine.mails() == []
-    engine.stripe.events[:] = created + others
-    engine.feed()
-    assert len(engine.mails()) == 1
-    assert engine.license(sub)
+def test_a_customer_whose_address_comes_late_gets_all_mails_then_and_once(world):
+    world.stripe.checkout(price=PRO, email=ADA, name="Ada")
+    events = world.stripe.events
+    early = [each for each in events if each["type"] == "customer.subscription.created"]
+    for event in early:
+        world.take(event)
+    world.dispatch()
+    assert world.mails() == []
+    for event in events:
+        world.take(event)
+    world.dispatch()
+    world.dispatch(again=True)
+    assert sorted(kinds(world)) == sorted(BEGIN)
 
 
-def test_each_failed_payment_the_suspension_and_the_return_are_told_once(engine):
-    sub = bought(engine)
-    invoice = engine.stripe.fail_renewal(sub).the("invoice")["id"]
-    engine.feed()
+def test_each_failed_payment_the_suspension_and_the_return_are_told_once_and_in_one_thread(world):
+    sub = world.buy()
+    invoice = world.stripe.fail_renewal(sub).the("invoice")["id"]
+    world.feed()
     for _ in range(2):
-        engine.stripe.fail_again(invoice)
-        engine.feed()
-    engine.stripe.pay(invoice)
-    engine.feed()
-    engine.dispatch()
-    assert len(engine.subjects()) == 5, engine.subjects()
-    first, urgent, suspended, back = engine.mails()[1:]
-    assert "99.00 USD" in first.text
-    assert first.subject != urgent.subject
+        world.stripe.fail_again(invoice)
+        world.feed()
+    world.stripe.pay(invoice)
+    world.feed()
+    world.dispatch(again=True)
+    dunning = ["payment_failed", "payment_failed_urgent", "license_suspended", "license_reinstated", "invoice_paid"]
+    assert kinds(world)[len(BEGIN) :] == dunning
+    first, urgent, suspended, back, paid = world.mails()[len(BEGIN) :]
+    assert "$99.00" in first.text and f"{world.stripe.get('invoice', invoice)['hosted_invoice_url']}" in first.text
     assert "stopped working" in suspended.text
-    assert back.text
+    assert b"In-Reply-To" not in first.raw
+    for earlier, later in ((first, urgent), (urgent, suspended), (suspended, back), (back, paid)):
+        assert f"In-Reply-To: <{earlier.id}@".encode() in later.raw
 
 
-def test_a_payment_that_came_before_the_mail_went_takes_the_warning_back(engine):
-    sub = bought(engine)
-    invoice = engine.stripe.fail_renewal(sub).the("invoice")["id"]
-    engine.stripe.advance(timedelta(hours=1))
-    engine.stripe.pay(invoice)
-    engine.feed()
-    assert len(engine.mails()) == 1
+def test_who_pays_the_newer_of_two_invoices_is_told_that_the_older_one_holds_the_licence(world):
+    sub = world.buy()
+    older, newer = (world.stripe.fail_renewal(sub).the("invoice")["id"] for _ in range(2))
+    world.feed()
+    world.stripe.pay(newer)
+    world.feed()
+    receipt = world.mails()[-1]
+    assert "pay the $99.00 of an earlier invoice, too" in " ".join(receipt.text.split())
+    assert world.stripe.get("invoice", older)["hosted_invoice_url"] in receipt.text
+    assert world.license(sub).suspended_reason == "payment_failed"
+    world.stripe.pay(older)
+    world.feed()
+    assert kinds(world)[-2:] == ["license_reinstated", "invoice_paid"]
+    assert "earlier invoice" not in world.mails()[-1].text
 
 
-def test_an_errand_that_fails_is_kept_and_tried_again_later(engine, monkeypatch):
+def test_a_payment_that_came_before_the_mail_went_takes_the_warning_back(world):
+    sub = world.buy()
+    invoice = world.stripe.fail_renewal(sub).the("invoice")["id"]
+    world.stripe.advance(timedelta(hours=1))
+    world.stripe.pay(invoice)
+    world.feed()
+    assert kinds(world) == [*BEGIN, "invoice_paid"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_events_that_come_shuffled_and_twice_tell_nothing_twice_and_end_with_what_is_true(world, seed):
+    sub = world.stripe.checkout(price=PRO, email=ADA, name="Ada").the("subscription")["id"]
+    invoice = world.stripe.fail_renewal(sub).the("invoice")["id"]
+    world.stripe.fail_again(invoice)
+    world.stripe.pay(invoice)
+    world.now = world.stripe.now
+    events = world.stripe.events * 2
+    for event in random.Random(seed).sample(events, len(events)):
+        world.take(event)
+        world.dispatch()
+    told = kinds(world)
+    assert len(world.subjects()) == len(set(world.subjects())), world.subjects()
+    assert told.count("license_issued") == 1 and told[-1] == "invoice_paid"
+    assert not {"license_suspended", "license_revoked"} & set(told)
+
+
+def test_mails_are_in_the_language_that_the_provider_knows_of_the_customer(world):
+    customer = world.stripe.customer(email=ADA, name="Ada").the("customer")["id"]
+    world.stripe.update_customer(customer, preferred_locales=["ar-EG"])
+    world.stripe.checkout(price=PRO, customer=customer)
+    world.feed()
+    assert {row["language"] for row in world.services.database.fetch_all("select language from mails")} == {"ar-EG"}
+    assert 'dir="rtl"' in world.mails()[0].html
+
+
+def test_what_the_vendor_leaves_out_is_not_sent_but_the_key_always_is(services):
+    left_out = "license_key_prefix: CODI, mails: {subscription_confirmed: false, invoice_paid: false}}"
+    document = CATALOG.read_text().replace("license_key_prefix: CODI}", left_out)
+    world = MailWorld(services, catalog=document.encode())
+    world.buy()
+    assert kinds(world) == ["license_issued"]
+
+
+def test_a_suppressed_address_gets_nothing_and_the_log_says_so_and_a_lifted_one_gets_what_is_new(world):
+    world.services.mail_addresses.suppress(ADA.upper(), Cause.BOUNCED, code="550 5.1.1")
+    sub = world.buy()
+    assert kinds(world) == [] and world.mails() == []
+    rows = world.services.mail_log.list()
+    assert sorted((row.kind, row.status) for row in rows) == sorted((kind, "suppressed") for kind in BEGIN)
+    world.services.mail_addresses.restore(ADA, reason="the mailbox was full")
+    world.stripe.renew(sub)
+    world.feed()
+    world.dispatch(again=True)
+    assert kinds(world) == ["subscription_renewed"]
+
+
+def test_a_mail_is_sent_again_with_a_reason_and_once_each_time(world):
+    world.buy()
+    first = the(world, "license_issued")
+    again = world.services.resending.resend(first.id, reason="deleted by mistake")
+    world.dispatch()
+    world.dispatch(again=True)
+    assert kinds(world) == [*BEGIN, "license_issued"]
+    assert world.services.mailer.caught_mail(again).text == first.text
+
+
+def test_an_errand_that_fails_is_kept_and_tried_again_later(world, monkeypatch):
     def broken(notice: object) -> None:
         raise RuntimeError("the mail server is on fire")
 
-    post = engine.services.errands._post
-    monkeypatch.setattr(engine.services.errands, "_post", broken)
-    bought(engine)
-    kept = engine.services.database.fetch_all("select task, attempts, error from outbox")
-    assert "mail/license_issued" in {row["task"] for row in kept}
+    post = world.services.errands._post
+    monkeypatch.setattr(world.services.errands, "_post", broken)
+    world.buy()
+    kept = world.services.database.fetch_all("select task, attempts, error from outbox")
+    assert {"mail/license_issued", "mail/invoice_paid"} <= {row["task"] for row in kept}
     assert {row["error"] for row in kept} == {"RuntimeError"}
-    monkeypatch.setattr(engine.services.errands, "_post", post)
-    engine.services.database.execute("update outbox set due_at = clock_timestamp()")
-    engine.dispatch()
-    assert len(engine.mails()) == 1
-    assert engine.services.database.fetch_all("select * from outbox") == []
+    monkeypatch.setattr(world.services.errands, "_post", post)
+    world.services.database.execute("update outbox set due_at = clock_timestamp()")
+    world.dispatch(again=True)
+    assert sorted(kinds(world)) == sorted(BEGIN)
+    assert world.services.database.fetch_all("select * from outbox") == []

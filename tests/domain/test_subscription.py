@@ -108,7 +108,7 @@ class AnyReports(RuleBasedStateMachine):
 
     @invariant()
     def settled_invoices_have_no_failures(self) -> None:
-        assert not self.subscription.settled & self.subscription.failures.keys()
+        assert not self.subscription.payments.settled & self.subscription.payments.failures.keys()
 
     @invariant()
     def replay_ends_in_the_same_state(self) -> None:

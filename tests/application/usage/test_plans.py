@@ -13,8 +13,9 @@ from domain.license import License
 from domain.license_terms import Terms
 from domain.organization import Organization
 from domain.provider_facts import Seen, SubscriptionStatus
-from domain.subscription import Purchase, Subscription
-from domain.subscription import Terms as Paid
+from domain.subscription import Subscription
+from domain.subscription_terms import Purchase
+from domain.subscription_terms import Terms as Paid
 from tests.usage_world import UsageWorld, months
 
 DAY = timedelta(days=1)
