@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from adapters.bootstrap_billing import BillingServices
+from adapters.bootstrap_data import DataServices
 from adapters.bootstrap_outbound import OutboundServices
 from adapters.bootstrap_people import PeopleServices
 from adapters.bootstrap_usage import UsageServices
@@ -54,7 +55,7 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(PeopleServices, BillingServices, OutboundServices, UsageServices):
+class Services(PeopleServices, BillingServices, OutboundServices, UsageServices, DataServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)

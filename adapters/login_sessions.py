@@ -81,7 +81,3 @@ class LoginSessions:
 
     def ending_all(self, user_id: UUID) -> Row:
         return "delete from login_sessions where user_id = %s", (user_id,)
-
-    def purge(self, now: datetime) -> int:
-        """Deletes what has expired; answers how many."""
-        return self._database.execute("delete from login_sessions where expires_at <= %s", (now,))

@@ -18,6 +18,7 @@ from api import (
     api_keys,
     audit,
     catalog,
+    data_admin,
     entitlements,
     errors,
     health,
@@ -87,6 +88,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     webhook_endpoints.router,
     webhook_deliveries.router,
     overview.router,
+    data_admin.router,
     audit.router,
     sandbox.router,
 )

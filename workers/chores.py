@@ -75,12 +75,9 @@ def chores(services: Services) -> list[Chore]:
         with acting("worker:queue"):
             services.ticket_endings.lapse_overdue()
 
-    def purge() -> None:
-        services.login_sessions.purge(services.clock.now())
-        services.stored_answers.purge(services.clock.now())
-        services.sent_invitations.purge(services.clock.now())
+    def retain() -> None:
         services.rate_limit.purge()
-        services.webhook_deliveries.purge(services.clock.now())
+        services.retention.run()
 
     return [
         Chore(1, settle_deadlines),
@@ -92,7 +89,7 @@ def chores(services: Services) -> list[Chore]:
         Chore(5, sweep_errands),
         Chore(15, revive_seats),
         Chore(60, services.mailer.report_lost),
-        Chore(3600, purge),
+        Chore(60, retain),
     ]
 
 
