@@ -84,46 +84,11 @@ class UserListing(Listing):
     data: list[UserItem]
 
 
-class SessionAnswer(BaseModel):
-    organization_id: UUID | None
-    started_at: Moment
-    expires_at: Moment
-
-
-class KeyAnswer(BaseModel):
-    id: UUID
-    name: str
-    prefix: str
-    created_at: Moment
-
-
 class MembershipAnswer(BaseModel):
     organization_id: UUID
     name: str | None
     role: Role
     joined_at: Moment
-
-
-class InvitedAnswer(BaseModel):
-    organization_id: UUID
-    role: Role
-    invited_at: Moment
-    expires_at: Moment
-
-
-class HistoryItem(BaseModel):
-    type: str
-    occurred_at: Moment
-
-
-class ExportAnswer(BaseModel):
-    exported_at: Moment
-    person: MeAnswer
-    memberships: list[MembershipAnswer]
-    invitations: list[InvitedAnswer] = Field(description="To the person's address, neither accepted nor withdrawn.")
-    sessions: list[SessionAnswer]
-    api_keys: list[KeyAnswer] = Field(description="Of the organizations that the person owns.")
-    history: list[HistoryItem]
 
 
 @registration.post("/auth/register", status_code=201, dependencies=[ANYBODY])
@@ -183,31 +148,6 @@ def erase_me(caller: Caller = let_in(PERSON), services: Services = Depends(servi
     """
     profile_of(services, caller)
     services.erasure.erase(_id(caller))
-
-
-@router.get("/me/export")
-def export_me(caller: Caller = let_in(PERSON), services: Services = Depends(services_of)) -> ExportAnswer:
-    """Everything that is kept about the person."""
-    me, user_id = _me(services, caller), _id(caller)
-    joined = services.organizations.joined_by(user_id)
-    owned = [each.organization_id for each, _ in joined if each.role is Role.OWNER]
-    keys = [key for organization_id in owned for key in services.api_keys.live(organization_id, limit=1000)]
-    return ExportAnswer(
-        exported_at=services.clock.now(),
-        person=me,
-        memberships=[membership_answer(each) for each in joined],
-        invitations=[InvitedAnswer(**each._asdict()) for each in services.invitations.to(me.email)],
-        sessions=[
-            SessionAnswer(
-                organization_id=session.organization_id, started_at=session.started_at, expires_at=session.expires_at
-            )
-            for session in services.users.sessions(user_id)
-        ],
-        api_keys=[
-            KeyAnswer(id=key.key_id, name=key.name, prefix=key.prefix, created_at=key.created_at) for key in keys
-        ],
-        history=[HistoryItem(type=topic, occurred_at=at) for topic, at in services.users.history(user_id)],
-    )
 
 
 @router.get("/admin/users", tags=["admin"], dependencies=[require(Scope.ADMIN)])

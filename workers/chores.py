@@ -34,6 +34,7 @@ _AT_ONCE = 100
 def chores(services: Services) -> list[Chore]:
     """All of them; each is idempotent and may be left in the middle."""
     deadlines, webhooks, errands = Patience[Deadline](), Patience[UUID](), Patience[UUID](first=10.0)
+    exports = Patience[UUID]()
     feeds, deliveries = services.webhook_feeds(), Patience[Owner](longest=30.0)
 
     def settle_deadlines() -> None:
@@ -75,6 +76,10 @@ def chores(services: Services) -> list[Chore]:
         with acting("worker:queue"):
             services.ticket_endings.lapse_overdue()
 
+    def sweep_exports() -> None:
+        for id in exports.due(services.exports.waiting(), time.monotonic()):
+            services.task_queue.make_export(id)
+
     def retain() -> None:
         services.rate_limit.purge()
         services.retention.run()
@@ -89,6 +94,7 @@ def chores(services: Services) -> list[Chore]:
         Chore(5, sweep_errands),
         Chore(15, revive_seats),
         Chore(60, services.mailer.report_lost),
+        Chore(5, sweep_exports),
         Chore(60, retain),
     ]
 

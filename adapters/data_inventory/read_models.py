@@ -127,7 +127,7 @@ READ_MODELS = (
         id="series",
         other="width start total records peak latest latest_at latest_position",
         of_organization=_OF_SERIES,
-    ).exported("usage", "series, width, start"),
+    ).exported("usage", "series, width::text, start"),
     table(
         "usage_values",
         "digests of distinct values",

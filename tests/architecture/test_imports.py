@@ -36,6 +36,7 @@ RULES = {
     "adapters/bootstrap.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_people.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_outbound.py": Rule(frozenset({"domain", "application", "projections"})),
+    "adapters/bootstrap_data.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_usage.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_billing.py": Rule(frozenset({"domain", "application", "projections"})),
     "api": Rule(frozenset({"application", "projections", "domain"}), types=frozenset({"adapters"})),
