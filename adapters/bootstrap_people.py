@@ -103,10 +103,6 @@ class PeopleServices(Infrastructure):
 
     @cached_property
     def erasure(self) -> Erasure:
-        of_deserted = (
-            *(self.session_callers, self.machine_names, self.seat_rule_names, self.subject_names),
-            *(self.invoice_papers, *self.erasable_webhook_data),
-        )
         return Erasure(
             self.works,
             self.personal_data,
@@ -114,13 +110,14 @@ class PeopleServices(Infrastructure):
             self.sent_invitations,
             self.login_sessions,
             self.key_index,
-            running=self._running,
+            running=self.running_subscriptions,
             traces_of=[
                 self.mailer.erasing,
-                lambda _, deserted: [each.erase(id) for id in deserted for each in of_deserted],
+                lambda _, deserted: [each.erase(id) for id in deserted for each in self.erasable_webhook_data],
             ],
         )
 
-    def _running(self, organization_id: UUID) -> list[UUID]:
+    def running_subscriptions(self, organization_id: UUID) -> list[UUID]:
+        """Those that will be charged again."""
         with self.database.connection() as connection:
             return running(connection, organization_id)

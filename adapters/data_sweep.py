@@ -7,7 +7,7 @@ of others: they say in `adapters/data_inventory` what may go when.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,7 +16,7 @@ import psycopg
 
 from adapters.data_inventory import INVENTORY, Erasing, Table
 from adapters.data_inventory.table import NEVER
-from adapters.database import Database
+from adapters.database import Database, Row
 
 BATCH = 1_000
 """Rows in one transaction."""
@@ -65,8 +65,8 @@ class DataSweep:
 
     # erasure
 
-    def erase(self, table: Table, whose: Whose, deletion: UUID) -> int:
-        """Deletes or blanks a batch of rows about somebody, and counts them in the report of the deletion."""
+    def erase(self, table: Table, whose: Whose, noted: Callable[[str, int], Row]) -> int:
+        """Deletes or blanks a batch of rows about somebody; `noted` counts them in the same transaction."""
         condition, blank = _about(table, whose), table.erasing is Erasing.BLANK
         if table.erasing is Erasing.KEEP or condition == NEVER:
             return 0
@@ -75,11 +75,7 @@ class DataSweep:
         with self._database.transaction() as connection:
             count = connection.execute(_change(table, condition, blank=blank), whose.params).rowcount
             if count:
-                connection.execute(
-                    "update deletions set report = report || jsonb_build_object(%(table)s::text,"
-                    " coalesce((report->>%(table)s)::bigint, 0) + %(count)s) where subject_id = %(deletion)s",
-                    {"table": table.name, "count": count, "deletion": deletion},
-                )
+                connection.execute(*noted(table.name, count))
         return count
 
     def customers_of(self, organization_id: UUID) -> list[str]:

@@ -139,17 +139,6 @@ def rename_me(
     return _me(services, caller)
 
 
-@router.delete("/me", status_code=204)
-def erase_me(caller: Caller = let_in(PERSON), services: Services = Depends(services_of)) -> None:
-    """Erases the person: name, address and password are deleted, sessions and memberships end, history keeps only ids.
-
-    409 `last_owner`: others would be left without an owner. 409 `subscriptions_running`: nobody would be left who can
-    end them. An organization that is left with nobody loses its keys too.
-    """
-    profile_of(services, caller)
-    services.erasure.erase(_id(caller))
-
-
 @router.get("/admin/users", tags=["admin"], dependencies=[require(Scope.ADMIN)])
 def list_users(
     status: UserStatus | None = None,

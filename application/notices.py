@@ -9,6 +9,7 @@ from uuid import UUID
 from application.license_document import license_file_document
 from application.member_notices import MEMBER_EVENTS, MemberNotices
 from application.store import Store
+from domain.custody import Custody
 from domain.ids import license_id_for, message_id, meter_id
 from domain.invoice import Invoice
 from domain.license import License, Status
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from application.organizations import Organizations
     from application.users import Users
     from application.webhook_notices import WebhookNotices
+
+DELETION_EVENTS = (User.DeletionScheduled, Custody.DeletionScheduled)
 
 
 class Notices:
@@ -66,6 +69,8 @@ class Notices:
             return self._to_person(id, kind, event)
         if isinstance(event, MEMBER_EVENTS):
             return self._members.of(id, kind, event)
+        if isinstance(event, DELETION_EVENTS):
+            return self._about_deletion(id, kind, event)
         if isinstance(event, WebhookEndpoint.Disabled):
             return self._webhooks.disabled(id, kind, event)
         if isinstance(event, Subscription.TrialEnding | Subscription.CancellationSet):
@@ -96,6 +101,22 @@ class Notices:
         find = self._users.verification_link if kind == "verify_email" else self._users.reset_link
         link = find(event.originator_id)
         return {"link": link.url, "expires_at": link.expires_at} if link else None
+
+    def _about_deletion(self, id: UUID, kind: str, event: Any) -> Notice | None:
+        """As long as it is still meant."""
+        subject_id, context = event.originator_id, {"due_at": event.due_at, "organization_name": None}
+        if isinstance(event, User.DeletionScheduled):
+            user = self._store.fetch(User, subject_id)
+            if user.erased or user.deletion_due != event.due_at:
+                return None
+            person = self._users.profile(subject_id).person
+            return Notice(id, kind, person.email, person.full_name, subject_id, None, context)
+        custody = self._store.fetch(Custody, subject_id)
+        organization_id, contact = custody.organization_id, self._organizations.contact(custody.organization_id)
+        if custody.deletion_due != event.due_at or contact is None or contact.email is None:
+            return None
+        context["organization_name"] = contact.company_name or str(organization_id)
+        return Notice(id, kind, contact.email, contact.name or "", organization_id, organization_id, context)
 
     # subscriptions
 

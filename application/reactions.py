@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.aggregate import Event
 from domain.billing_account import BillingAccount
+from domain.custody import Custody
 from domain.license import License
 from domain.organization import Organization
 from domain.quota import Quota
@@ -50,6 +51,8 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     User.EmailVerified: _always(CLAIM_PURCHASES),
     User.PasswordResetRequested: _always(mail("reset_password")),
     User.PasswordChanged: _always(mail("password_changed")),
+    User.DeletionScheduled: _always(mail("deletion_scheduled")),
+    Custody.DeletionScheduled: _always(mail("deletion_scheduled")),
     User.Erased: _always(REMOVE_ENDPOINTS),
     Organization.MemberInvited: _always(mail("invitation")),
     Organization.RoleChanged: _always(mail("member_role_changed")),

@@ -52,6 +52,11 @@ def movement_id(payment_id: UUID, name: str) -> UUID:
     return uuid5(payment_id, f"movement/{name}")
 
 
+def custody_id_for(organization_id: UUID) -> UUID:
+    """The stream that says what may become of an organization's data."""
+    return uuid5(organization_id, "custody")
+
+
 def tax_rate_id_for(provider: str, rate: str) -> UUID:
     return uuid5(_USHER, f"tax-rate/{provider}/{rate}")
 

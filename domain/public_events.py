@@ -128,7 +128,17 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
 
 INTERNAL_KINDS: Final = frozenset(
     {
-        *("billing_account", "meter", "plan", "price_book", "product", "provider_event", "tax_rate", "usage_subject"),
+        *(
+            "billing_account",
+            "custody",
+            "meter",
+            "plan",
+            "price_book",
+            "product",
+            "provider_event",
+            "tax_rate",
+            "usage_subject",
+        ),
         *("user", "vendor"),
         "webhook_endpoint",
     }

@@ -13,6 +13,7 @@ from domain.aggregate import Event
 from domain.api_key import ApiKey
 from domain.billing_account import BillingAccount
 from domain.credit_note import CreditNote
+from domain.custody import Custody
 from domain.invoice import Invoice
 from domain.license import License
 from domain.meter import Meter
@@ -57,7 +58,17 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     User.RefreshTokenReused: lambda e: (
         f"A refresh token came twice, so log-in session {say.short(e.session)} was ended"
     ),
+    User.DeletionScheduled: lambda e: f"The person asked to be erased on {e.due_at:%Y-%m-%d}",
+    User.DeletionStopped: lambda _: "The person stopped its own deletion",
     User.Erased: lambda _: "The person's data was erased",
+    Custody.Opened: lambda _: "What may become of the organization's data is noted from here on",
+    Custody.DeletionScheduled: lambda e: (
+        f"Member {say.short(e.asked_by)} asked that the organization be deleted on {e.due_at:%Y-%m-%d}"
+    ),
+    Custody.DeletionStopped: lambda _: "The organization's deletion was stopped",
+    Custody.Deleted: lambda _: "The organization was deleted",
+    Custody.HoldPlaced: lambda e: f"A legal hold was placed on the organization's data: {e.reason}",
+    Custody.HoldLifted: lambda e: f"The legal hold on the organization's data was lifted: {e.reason}",
     Organization.Registered: lambda e: "The organization was registered" + say.by(e.founder),
     Organization.Adopted: lambda e: (
         f"The organization was made for customer {e.customer} of {say.provider(e.provider)}"
@@ -82,7 +93,9 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Organization.OwnershipTransferred: lambda e: (
         f"Owner {say.short(e.former)} handed the organization over to member {say.short(e.user_id)} and is admin now"
     ),
-    Organization.MemberErased: lambda e: f"Member {say.short(e.user_id)} is gone: the person's data was erased",
+    Organization.MemberErased: lambda e: (
+        f"Member {say.short(e.user_id)} is gone: the person, or the organization, was erased"
+    ),
     ApiKey.Issued: lambda e: (
         f"API key {e.prefix}… of {'the organization' if e.organization_id else 'the vendor'}"
         f" was issued for {say.listed(e.scopes)}"

@@ -33,6 +33,7 @@ class User(Aggregate):
         email_verified: bool
         credential_version: int
         erased: bool
+        deletion_due: datetime | None
 
     @classmethod
     def register(cls, *, id: UUID, organization_id: UUID | None, now: datetime) -> User:
@@ -74,6 +75,17 @@ class User(Aggregate):
         if not self.erased:
             self.record(self.RefreshTokenReused, now=now, session=session)
 
+    def schedule_deletion(self, due_at: datetime, *, now: datetime) -> None:
+        """The person wants to be erased; until then it can be stopped. Again: the first date stands."""
+        self._refuse_erased()
+        if self.deletion_due is None:
+            self.record(self.DeletionScheduled, now=now, due_at=due_at)
+
+    def stop_deletion(self, *, now: datetime) -> None:
+        self._refuse_erased()
+        if self.deletion_due is not None:
+            self.record(self.DeletionStopped, now=now)
+
     def erase(self, *, now: datetime) -> None:
         if not self.erased:
             self.record(self.Erased, now=now)
@@ -100,6 +112,7 @@ class User(Aggregate):
             user.email_verified = False
             user.credential_version = 1
             user.erased = False
+            user.deletion_due = None
 
     class EmailVerified(Aggregate.Event):
         TOPIC = "user.email_verified"
@@ -124,6 +137,19 @@ class User(Aggregate):
     class RefreshTokenReused(Aggregate.Event):
         TOPIC = "user.refresh_token_reused"
         session: UUID
+
+    class DeletionScheduled(Aggregate.Event):
+        TOPIC = "user.deletion_scheduled"
+        due_at: datetime
+
+        def apply(self, user: User) -> None:
+            user.deletion_due = self.due_at
+
+    class DeletionStopped(Aggregate.Event):
+        TOPIC = "user.deletion_stopped"
+
+        def apply(self, user: User) -> None:
+            user.deletion_due = None
 
     class Erased(Aggregate.Event):
         TOPIC = "user.erased"

@@ -80,6 +80,11 @@ def chores(services: Services) -> list[Chore]:
         for id in exports.due(services.exports.waiting(), time.monotonic()):
             services.task_queue.make_export(id)
 
+    def delete_who_asked() -> None:
+        with acting("worker:deletions"):
+            services.deletions.remind()
+            services.deletions.run_due()
+
     def retain() -> None:
         services.rate_limit.purge()
         services.retention.run()
@@ -96,6 +101,7 @@ def chores(services: Services) -> list[Chore]:
         Chore(60, services.mailer.report_lost),
         Chore(5, sweep_exports),
         Chore(60, retain),
+        Chore(60, delete_who_asked),
     ]
 
 

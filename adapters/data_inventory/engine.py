@@ -89,7 +89,7 @@ ENGINE = (
         "deletions that were asked for, and what became of them",
         personal="address name",
         id="subject_id organization_ids customers",
-        other="kind state asked_at due_at tried_at obstacle report finished_at",
+        other="kind state asked_at due_at version reminded tried_at obstacle report finished_at",
         of_person="subject_id = :person",
         of_organization="subject_id = :organization",
         why_kept="the proof that it was erased; address and name are forgotten when it is done",

@@ -34,7 +34,7 @@ PEOPLE = (
         of_person=THEIRS,
         of_organization=OWN,
         erasing=Erasing.DELETE,
-        erased_with="organization.member_erased, organization.deleted",
+        erased_with="organization.member_erased, custody.deleted",
     ).exported("memberships", "organization_id, user_id"),
     table(
         "organization_contacts",
@@ -44,7 +44,7 @@ PEOPLE = (
         other="since",
         of_organization=OWN,
         erasing=Erasing.DELETE,
-        erased_with="user.erased (the last member's), organization.deleted; another member's address takes its place",
+        erased_with="user.erased (the last member's), custody.deleted; another member's address takes its place",
     ).exported("contact", "organization_id"),
     table(
         "invitations",
@@ -55,7 +55,7 @@ PEOPLE = (
         of_person="lower(email) = :address",
         of_organization=OWN,
         erasing=Erasing.DELETE,
-        erased_with="user.erased, organization.deleted",
+        erased_with="user.erased, custody.deleted",
         kept=Kept("invitations", "expires_at"),
     ).exported("invitations", "invitation_id", hide="invited_by"),
     table(
@@ -95,16 +95,6 @@ PEOPLE = (
         kept=Kept("stored_answers", "expires_at"),
     ),
     table(
-        "mails",
-        "what was sent and what became of it, without an address",
-        id="message_id organization_id recipient_subject",
-        other="kind status attempts claimed_at sent_at error_code",
-        of_person="recipient_subject = :person",
-        of_organization=OWN,
-        erasing=Erasing.DELETE,
-        kept=Kept("mail_log", "claimed_at"),
-    ).exported("mails", "message_id"),
-    table(
         "caught_mails",
         "sandbox only: whole mails instead of sent ones",
         personal="recipient raw",
@@ -115,6 +105,16 @@ PEOPLE = (
         erasing=Erasing.DELETE,
         kept=Kept("sandbox_mails", "caught_at"),
     ),
+    table(
+        "mails",
+        "what was sent and what became of it, without an address",
+        id="message_id organization_id recipient_subject",
+        other="kind status attempts claimed_at sent_at error_code",
+        of_person="recipient_subject = :person",
+        of_organization=OWN,
+        erasing=Erasing.DELETE,
+        kept=Kept("mail_log", "claimed_at"),
+    ).exported("mails", "message_id"),
     table(
         "provider_payloads",
         "raw webhooks of payment providers",

@@ -14,7 +14,7 @@ WEBHOOKS = (
         secret="url secret former_secret",
         other="slot created_at types disabled former_until",
         of_organization=OWN,
-        erased_with="user.erased (the last member's), organization.deleted; the row goes with its removal",
+        erased_with="user.erased (the last member's), custody.deleted; the row goes with its removal",
     ).exported("webhook_endpoints", "endpoint_id"),
     table(
         "webhook_deliveries",

@@ -19,6 +19,8 @@ class MailKind(StrEnum):
     MEMBER_REMOVED = "member_removed"
     OWNERSHIP_RECEIVED = "ownership_received"
     OWNERSHIP_TRANSFERRED = "ownership_transferred"
+    DELETION_SCHEDULED = "deletion_scheduled"
+    DELETION_NEAR = "deletion_near"
     LICENSE_ISSUED = "license_issued"
     PAYMENT_FAILED = "payment_failed"
     PAYMENT_FAILED_URGENT = "payment_failed_urgent"
@@ -48,6 +50,9 @@ class Context:
 _ORGANIZATION = {"organization_name": "text: which organization it is about"}
 _ROLE = {"role": "text: a value of domain/role.py"}
 _OWNERSHIP = Context({**_ORGANIZATION, "transferred_at": "datetime: since when"})
+_DELETION = Context(
+    {"due_at": "datetime: when it is done"}, {"organization_name": "text: what is deleted; None for the account"}
+)
 _LICENSE = {
     "product_name": "text: name of the product, e.g. CODITECT",
     "organization_name": "text: whom the licence belongs to",
@@ -102,6 +107,8 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
         MailKind.MEMBER_REMOVED: Context({**_ORGANIZATION, "removed_at": "datetime: since when"}),
         MailKind.OWNERSHIP_RECEIVED: _OWNERSHIP,
         MailKind.OWNERSHIP_TRANSFERRED: _OWNERSHIP,
+        MailKind.DELETION_SCHEDULED: _DELETION,
+        MailKind.DELETION_NEAR: _DELETION,
         MailKind.LICENSE_ISSUED: Context(
             required={
                 **_SUBSCRIPTION,

@@ -6,6 +6,8 @@ create table deletions (
     state            text        not null check (state in ('scheduled', 'stopped', 'erasing', 'done')),
     asked_at         timestamptz not null,
     due_at           timestamptz not null,
+    version          bigint      not null,   -- of the fact that scheduled it, in the subject's stream
+    reminded         boolean     not null default false,
     tried_at         timestamptz,            -- when an obstacle was found last
     obstacle         text,                   -- why it waits though it is due
     -- by which traces are found while it erases; forgotten when it is done
