@@ -59,14 +59,14 @@ def export_me(
     return _export(services, "person", caller.user_id, background)
 
 
-@router.get("/me/exports/{export_id}")
+@router.get("/me/exports/{own_export_id}")
 def show_my_export(
-    export_id: UUID, caller: Caller = let_in(PERSON), services: Services = Depends(services_of)
+    own_export_id: UUID, caller: Caller = let_in(PERSON), services: Services = Depends(services_of)
 ) -> ExportAnswer:
     """How far an export of the person is, and where it can be fetched."""
     profile_of(services, caller)
     assert caller.user_id is not None
-    return _shown(services, services.exports.find(export_id, caller.user_id))
+    return _shown(services, services.exports.find(own_export_id, caller.user_id))
 
 
 @router.get("/organizations/{organization_id}/export", responses=_ANSWERS, response_model=None)

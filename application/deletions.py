@@ -131,14 +131,12 @@ class Deletions:
         self._works.run(decide)
 
     def find(self, subject_id: UUID) -> Deletion:
-        """The last that was asked for; `NotFound`."""
         found = self._book.find(subject_id)
         if found is None:
             raise NotFound.of("deletion", subject_id)
         return found
 
     def known(self, *, after: tuple[datetime, UUID] | None = None, limit: int = 25) -> list[Deletion]:
-        """In the order in which they were asked for."""
         return self._book.known(after=after, limit=limit)
 
     def hold(self, organization_id: UUID, reason: str) -> None:
@@ -161,7 +159,6 @@ class Deletions:
     # doing it
 
     def remind(self) -> None:
-        """Has mails sent about those that are near."""
         for each in self._book.to_remind(self._clock.now() + REMIND_BEFORE):
             stream = each.subject_id if each.kind == "person" else custody_id_for(each.subject_id)
             id = message_id(stream, each.version, NEAR)
@@ -184,17 +181,12 @@ class Deletions:
     def _advance(self, deletion: Deletion) -> None:
         if deletion.state == "scheduled":
             try:
-                self._begin(deletion)
+                begin = self._begin_person if deletion.kind == "person" else self._begin_organization
+                begin(deletion.subject_id)
             except (LastOwner, LegalHold, SubscriptionsRunning) as obstacle:
                 self._book.put_off(deletion.subject_id, obstacle.code, self._clock.now())
                 return
         self._erase_traces(self.find(deletion.subject_id))
-
-    def _begin(self, deletion: Deletion) -> None:
-        if deletion.kind == "person":
-            self._begin_person(deletion.subject_id)
-        else:
-            self._begin_organization(deletion.subject_id)
 
     def _begin_person(self, user_id: UUID) -> None:
         joined = [each.organization_id for each in self._hands.memberships.of_user(user_id)]
@@ -204,10 +196,8 @@ class Deletions:
 
         def beside(deserted: Sequence[UUID]) -> list[Row]:
             customers = [each for id in deserted for each in self._sweep.customers_of(id)]
-            begun = self._book.begin(
-                user_id, address=known.address, name=known.name, organization_ids=deserted, customers=customers
-            )
-            return [begun]
+            by = {"address": known.address, "name": known.name}
+            return [self._book.begin(user_id, **by, organization_ids=deserted, customers=customers)]
 
         self._hands.erasure.erase(user_id, beside)
 
@@ -252,8 +242,6 @@ class Deletions:
                 self._hands.licenses.revoke(id, reason=_REASON)
 
     def _end_keys(self, organization_id: UUID) -> None:
-        """A hundred in one transaction: an organization may have thousands."""
-
         def decide(work: Work, now: datetime) -> int:
             known = self._hands.keys.live(organization_id=organization_id, after=None, limit=_AT_ONCE_IN_LOG)
             for key in known:
@@ -288,10 +276,8 @@ class Deletions:
         [papers] = [table for table in self._sweep.tables if table.name == "invoice_papers"]
         until = (self._clock.now() + self._papers_kept).date().isoformat()
         counts = [self._sweep.count_about(papers, whose) for whose in self._all_whose(deletion)]
-        if not sum(counts):
-            return {}
-        of = [str(id) for id in deletion.organization_ids]
-        return {papers.name: {"rows": sum(counts), "of": of, "until": until, "because": papers.why_kept}}
+        kept = {"rows": sum(counts), "of": list(map(str, deletion.organization_ids)), "until": until}
+        return {papers.name: {**kept, "because": papers.why_kept}} if sum(counts) else {}
 
     def _refuse_running(self, organization_id: UUID) -> None:
         if running := self._running(organization_id):

@@ -104,7 +104,7 @@ class Notices:
 
     def _about_deletion(self, id: UUID, kind: str, event: Any) -> Notice | None:
         """As long as it is still meant."""
-        subject_id, context = event.originator_id, {"due_at": event.due_at, "organization_name": None}
+        subject_id, context = event.originator_id, {"due_at": event.due_at, "what": "Your account"}
         if isinstance(event, User.DeletionScheduled):
             user = self._store.fetch(User, subject_id)
             if user.erased or user.deletion_due != event.due_at:
@@ -115,7 +115,7 @@ class Notices:
         organization_id, contact = custody.organization_id, self._organizations.contact(custody.organization_id)
         if custody.deletion_due != event.due_at or contact is None or contact.email is None:
             return None
-        context["organization_name"] = contact.company_name or str(organization_id)
+        context["what"] = contact.company_name or str(organization_id)
         return Notice(id, kind, contact.email, contact.name or "", organization_id, organization_id, context)
 
     # subscriptions

@@ -51,7 +51,7 @@ _ORGANIZATION = {"organization_name": "text: which organization it is about"}
 _ROLE = {"role": "text: a value of domain/role.py"}
 _OWNERSHIP = Context({**_ORGANIZATION, "transferred_at": "datetime: since when"})
 _DELETION = Context(
-    {"due_at": "datetime: when it is done"}, {"organization_name": "text: what is deleted; None for the account"}
+    {"due_at": "datetime: when it is done", "what": "text: what is deleted: `Your account`, or the organization"}
 )
 _LICENSE = {
     "product_name": "text: name of the product, e.g. CODITECT",

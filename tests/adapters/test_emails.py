@@ -41,8 +41,11 @@ VALUES: dict[str, Any] = {
     "endpoint": "https://hooks.example.com",
     "endpoint_id": "018f0000-0000-7000-8000-000000000002",
     "resumes_at": 4711,
+    "what": "Your account",
     **dict.fromkeys(("expires_at", "changed_at", "works_until", "next_attempt_at", "suspended_at"), AT),
-    **dict.fromkeys(("revoked_at", "trial_ends_at", "removed_at", "transferred_at", "disabled_at", "resets_at"), AT),
+    **dict.fromkeys(
+        ("revoked_at", "trial_ends_at", "removed_at", "transferred_at", "disabled_at", "resets_at", "due_at"), AT
+    ),
 }
 REQUIRED = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].required]
 OPTIONAL = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].optional]

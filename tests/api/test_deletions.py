@@ -69,7 +69,8 @@ def tables_with(services, *words: str, skip: tuple[str, ...] = ()) -> set[str]:
         if name in skip:
             continue
         for word in words:
-            sql = f"select 1 as n from {name} t where position(lower(%s) in lower(t::text)) > 0 or position(%s in t::text) > 0"
+            is_in = "position(lower(%s) in lower(t::text)) > 0 or position(%s in t::text) > 0"
+            sql = f"select 1 as n from {name} t where {is_in}"
             if services.unwalled.fetch_one(f"{sql} limit 1", (word, word.encode().hex())):
                 found.add(name)
     return found

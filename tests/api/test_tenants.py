@@ -47,8 +47,14 @@ def anns(services, shop, ann) -> dict[str, str]:
         "user_id": ann.client.get("/me").json()["user_id"],
         "invitation_id": _invited(ann),
         "reservation_id": str(uuid4()),
+        "export_id": _exported(services, "organization", ann.organization_id),
+        "own_export_id": _exported(services, "person", UUID(ann.client.get("/me").json()["user_id"])),
         **_told(services, ann.organization_id),
     }
+
+
+def _exported(services, kind: str, subject_id: UUID) -> str:
+    return str(services.exports.ask(services.exports.whose(kind, subject_id)).export_id)
 
 
 def _invited(owner) -> str:
