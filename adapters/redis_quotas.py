@@ -51,6 +51,7 @@ class RedisQuotas:
         self._totals = totals
         self._offset = offset
         self._generation = generation
+        self._loading: dict[tuple[object, ...], asyncio.Task[bool]] = {}
 
     async def begin(self, account_id: UUID) -> str:
         found: bytes = await self._line.run(_BEGIN, keys_of(account_id), self._generation(), token_hex(8), REIGN)
@@ -114,7 +115,17 @@ class RedisQuotas:
         return found
 
     async def _load(self, question: Question) -> bool:
-        """Tells Redis the rights and what counts for the question's limits. False when the epoch is over."""
+        """Tells Redis the rights and what counts for the limits asked for; False when the epoch is over. Any number may
+        ask for the same at once, or each caller of a busy account that was lost would read the log."""
+        counters = (line.standing.counter for line in question.lines)
+        same = (question.rights.account_id, question.epoch, question.rights.digest, *counters)
+        task = self._loading.get(same)
+        if task is None:
+            task = self._loading[same] = asyncio.create_task(self._load_once(question), name="load-quotas")
+            task.add_done_callback(lambda _: self._loading.pop(same, None))
+        return await asyncio.shield(task)
+
+    async def _load_once(self, question: Question) -> bool:
         for attempt in range(_ATTEMPTS):
             position, totals = await asyncio.to_thread(self._read, question)
             fields, values = _fields(question.lines, totals)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
@@ -24,7 +24,9 @@ from application.usage_intake import Caller as Teller
 from domain import durations
 from domain.api_key import Scope
 from domain.errors import InvalidRequest, RateLimited
+from domain.limit import Each
 from domain.meter import shown
+from domain.rights import LimitInForce
 from domain.usage import MOST_RECORDS, Told
 from domain.usage_errors import QuotaExceeded
 
@@ -170,17 +172,22 @@ def require_allowed(services: Services, verdict: Verdict) -> None:
         if answer.is_exceeded:
             asked = shown(line.standing.limit.terms.quantity(line.quantity))
             details = {**standing_document(line, answer), "requested": asked, "upgrade_url": services.upgrade_url}
-            limit = details["limit"]
-            raise QuotaExceeded(
-                f"The plan allows {limit:,} {line.standing.limit.meter} each {line.standing.limit.per};"
-                f" {details['remaining']:,} are left. Wait for the next period or upgrade.",
-                details=details,
-            )
+            raise QuotaExceeded(_sentence(line.standing.limit, details), details=details)
     for allowance in verdict.answer.allowances:
         if allowance.retry_after:
             refusal = RateLimited(retry_after=allowance.retry_after)
             refusal.allowance = allowance
             raise refusal
+
+
+def _sentence(limit: LimitInForce, details: Mapping[str, Any]) -> str:
+    """What the plan allows, and what to do."""
+    whom = "" if limit.each is Each.ORGANIZATION else f" each {limit.each}"
+    left = f"{details['remaining']:,} {'is' if details['remaining'] == 1 else 'are'} left"
+    allowed = f"The plan allows{whom} {details['limit']:,} {limit.meter}"
+    if details["period"]["end"] is None:
+        return f"{allowed} in all; {left}. Use less or upgrade."
+    return f"{allowed} each {limit.per}; {left}. Wait for the next period or upgrade."
 
 
 async def account_of(

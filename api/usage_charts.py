@@ -161,6 +161,8 @@ class _Report:
         self._span = span._asdict()
 
     def data(self, connection: Any, by: str, only: str | None) -> tuple[list[UsageShare], Quantity | None]:
+        if only is not None and by not in _STEPS:
+            raise InvalidRequest.field("only", "is for steps of time; shares are of everything")
         if by == "meter":
             return self._by_meter(connection), None
         of = self._of("total", "")
@@ -181,7 +183,7 @@ class _Report:
 
     def _by_meter(self, connection: Any) -> list[UsageShare]:
         shares = []
-        for code in charts.meters_used(connection, self._accounts):
+        for code in charts.meters_used(connection, self._accounts) if self._meter is None else [self._meter]:
             of = charts.Of(self._accounts, code, _terms(self._services, code).aggregation)
             quantity = shown(charts.total(connection, of, **self._span))
             records = charts.total(connection, of._replace(aggregation=Aggregation.COUNT), **self._span)

@@ -77,7 +77,7 @@ class SeatHandover:
     ) -> Seat.SessionOpened:
         before = successor.before
         await self._require_within_limit(before)
-        await self._set_aside(_sitting(before), successor.reason)
+        await self._set_aside(before, successor.reason)
         opened = self._opening(successor, license)
         try:
             await self._append(successor, opened, caller, period)
@@ -98,13 +98,14 @@ class SeatHandover:
         if view is not None and view.limit is not None and view.used > view.limit:
             raise SeatsExhausted(limit=view.limit, used=view.used)
 
-    async def _set_aside(self, sitting: Sitting, reason: CloseReason) -> None:
+    async def _set_aside(self, before: Seat.SessionOpened, reason: CloseReason) -> None:
+        sitting = _sitting(before)
         found = await self._pool.set_aside([sitting], reason)
         if not found:  # the pool has lost it, a moment after a heartbeat
             await self._loading.load(sitting.license_id, at_least=sitting.seat, afresh=True)
             found = await self._pool.set_aside([sitting], reason)
         if not found:
-            raise Unavailable(retry_after=1)
+            raise await self._what_happened(before)
         if found[0].reason is not reason:
             raise SessionClosed(found[0].reason)
 

@@ -75,7 +75,7 @@ class SeatMoves:
             return await self._once(claims, CloseReason.SWAPPED, machine, swap)
 
     async def _swap(self, claims: LeaseClaims, lease: str, machine: str, caller: Caller) -> Acquired:
-        before, license = await self._seated(claims, lease)
+        before, license = await self._seated(claims, lease, CloseReason.SWAPPED)
         access = license.access
         if not access.policy.swap:
             raise Conflict("The plan of this licence does not let a seat move; release it and acquire another.")
@@ -102,7 +102,7 @@ class SeatMoves:
     async def _borrow(
         self, claims: LeaseClaims, lease: str, until: datetime | timedelta, return_key: str | None, caller: Caller
     ) -> Acquired:
-        before, license = await self._seated(claims, lease)
+        before, license = await self._seated(claims, lease, CloseReason.BORROWED)
         if return_key is not None:
             self._statements.require_key(return_key)
         borrowed_until, lendable = self._end(license, until), _lendable(license)
@@ -123,7 +123,7 @@ class SeatMoves:
             return await self._seats.seated(done, machine, new=False)
         try:
             return await act()
-        except (SessionClosed, Unavailable):
+        except (SessionClosed, Conflict, Unavailable):
             if done := await self._successor_of(claims, reason, machine):
                 return await self._seats.seated(done, machine, new=False)
             raise
@@ -147,26 +147,35 @@ class SeatMoves:
             self._seats.denied(claims.lic, Bidder(machine), machine, refused)
             raise
 
-    async def _seated(self, claims: LeaseClaims, lease: str) -> tuple[Seat.SessionOpened, LicenseFacts]:
-        """How the session began and how its licence stands, if it sits there now and may move."""
+    async def _seated(
+        self, claims: LeaseClaims, lease: str, reason: CloseReason
+    ) -> tuple[Seat.SessionOpened, LicenseFacts]:
+        """How the session began and how its licence stands, if it sits there now and may move. One that is set aside
+        for this very reason may, too: whoever did that may have died of it, and the log takes only one end."""
         if claims.bor:
             raise SeatBorrowed(claims.expires_at)
-        await self._seats.heartbeat(claims.sid, lease)
-        before = await asyncio.to_thread(self._seat_log.event_at, claims.lic, claims.seat, claims.ver)
+        try:
+            await self._seats.heartbeat(claims.sid, lease)
+        except SessionClosed as closed:
+            if closed.reason != reason or await self._event_at(claims, claims.ver + 1):
+                raise
+        before = await self._event_at(claims, claims.ver)
         if not isinstance(before, Seat.SessionOpened) or before.session_id != claims.sid:
             raise LeaseInvalid()
         return before, await asyncio.to_thread(self._seats.loading.facts_of, claims.lic)
 
     async def _successor_of(self, claims: LeaseClaims, reason: CloseReason, machine: str) -> Seat.SessionOpened | None:
         """The session that took this one's seat over, when the very same was asked before."""
-        places = (claims.lic, claims.seat)
-        end = await asyncio.to_thread(self._seat_log.event_at, *places, claims.ver + 1)
+        end = await self._event_at(claims, claims.ver + 1)
         if not isinstance(end, Seat.SessionClosed) or end.session_id != claims.sid or end.reason is not reason:
             return None
-        after = await asyncio.to_thread(self._seat_log.event_at, *places, claims.ver + 2)
+        after = await self._event_at(claims, claims.ver + 2)
         is_same = isinstance(after, Seat.SessionOpened) and after.fingerprint_digest == machine
-        ended = await asyncio.to_thread(self._seat_log.event_at, *places, claims.ver + 3) if is_same else None
+        ended = await self._event_at(claims, claims.ver + 3) if is_same else None
         return after if isinstance(after, Seat.SessionOpened) and is_same and ended is None else None
+
+    async def _event_at(self, claims: LeaseClaims, version: int) -> Seat.SessionOpened | Seat.SessionClosed | None:
+        return await asyncio.to_thread(self._seat_log.event_at, claims.lic, claims.seat, version)
 
     async def _require_without_seat(self, claims: LeaseClaims, machine: str, holder: str) -> None:
         sitting = await asyncio.to_thread(self._claims.sitting_of, claims.lic, holder)

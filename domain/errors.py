@@ -223,6 +223,7 @@ class SessionClosed(UsherError):
     code = "session_closed"
 
     def __init__(self, reason: str) -> None:
+        self.reason = reason
         super().__init__(f"This seat session has ended ({reason}); acquire a seat again.", details={"reason": reason})
 
 

@@ -36,13 +36,18 @@ _STEPS = """
         from generate_series(date_trunc(%(step)s, %(since)s at time zone %(zone)s),
             %(before)s at time zone %(zone)s - interval '1 microsecond', %(length)s::interval) as local
     )"""
-_WITHIN = """((b.width = 'd' and b.start >= %(d_from)s and b.start < %(d_to)s)
-    or (b.width = 'q' and b.start >= %(q_from)s and b.start < %(d_from)s)
-    or (b.width = 'q' and b.start >= %(d_to)s and b.start < %(q_to)s))"""
+_WITHIN = """cross join lateral (
+        select * from {table} where series = s.series and width = 'd' and start >= %(d_from)s and start < %(d_to)s
+        union all
+        select * from {table} where series = s.series and width = 'q' and start >= %(q_from)s and start < %(d_from)s
+        union all
+        select * from {table} where series = s.series and width = 'q' and start >= %(d_to)s and start < %(q_to)s
+    ) b"""
+"""One range of the index each: under an `or` all that the series ever used would be read."""
 _SUMS = f"""{_STEPS}, sums as (
         select date_trunc(%(step)s, b.start at time zone %(zone)s) as local, {{quantity}} as quantity,
             sum(b.records) as records
-        from usage_series s join usage_buckets b on b.series = s.series and {_WITHIN}
+        from usage_series s {_WITHIN.format(table="usage_buckets")}
         where {_OF} group by 1
     )
     select steps.start, to_char(steps.local, 'YYYY-MM-DD') as date, coalesce(sums.quantity, 0) as quantity,
@@ -50,38 +55,50 @@ _SUMS = f"""{_STEPS}, sums as (
     from steps left join sums using (local) order by steps.start"""
 _DISTINCT = f"""{_STEPS}, sums as (
         select date_trunc(%(step)s, b.start at time zone %(zone)s) as local, count(distinct b.counted) as quantity
-        from usage_series s join usage_values b on b.series = s.series and {_WITHIN}
+        from usage_series s {_WITHIN.format(table="usage_values")}
         where {_OF} group by 1
     )
     select steps.start, to_char(steps.local, 'YYYY-MM-DD') as date, coalesce(sums.quantity, 0) as quantity,
         coalesce(sums.quantity, 0) as records
     from steps left join sums using (local) order by steps.start"""
-_LEVELS = f"""{_STEPS}
-    select steps.start, to_char(steps.local, 'YYYY-MM-DD') as date, coalesce(sum(level.latest), 0) as quantity,
-        count(level.latest) as records
-    from steps left join lateral (
-        select distinct on (s.value) b.latest
-        from usage_series s cross join lateral (
-            select b.latest, b.latest_at, b.latest_position from usage_buckets b
-            where b.series = s.series and b.width = 'q' and b.start < least(steps.ending, %(before)s)
-                and b.latest_at is not null
-            order by b.start desc limit 1
-        ) b
+# What each subject's level was before, and each time that it changed: so many rows, however many steps.
+_LEVELS = f"""{_STEPS}, series as (
+        select s.series, s.value from usage_series s
         where s.account_id = any(%(accounts)s) and s.meter = %(meter)s and s.axis = 'subject'
             and (%(axis)s = 'total' or s.value = %(value)s)
-        order by s.value, b.latest_at desc, b.latest_position desc
-    ) level on true
-    group by steps.start, steps.local order by steps.start"""
+    ), levels as (
+        select s.value, b.start, b.latest, b.latest_at, b.latest_position from series s cross join lateral (
+            select * from usage_buckets
+            where series = s.series and width = 'q' and start < %(since)s and latest_at is not null
+            order by start desc limit 1
+        ) b
+        union all
+        select s.value, b.start, b.latest, b.latest_at, b.latest_position from series s cross join lateral (
+            select * from usage_buckets
+            where series = s.series and width = 'q' and start >= %(since)s and start < %(before)s
+                and latest_at is not null
+        ) b
+    ), changes as (
+        select start, latest - lag(latest, 1, 0::numeric) over subject as more, row_number() over subject = 1 as is_new
+        from levels window subject as (partition by value order by latest_at, latest_position)
+    ), sums as (
+        select date_trunc(%(step)s, greatest(start, %(since)s) at time zone %(zone)s) as local, sum(more) as more,
+            count(*) filter (where is_new) as subjects
+        from changes group by 1
+    )
+    select steps.start, to_char(steps.local, 'YYYY-MM-DD') as date,
+        coalesce(sum(sums.more) over so_far, 0) as quantity, coalesce(sum(sums.subjects) over so_far, 0) as records
+    from steps left join sums using (local) window so_far as (order by steps.start) order by steps.start"""
 _QUANTITIES = {Aggregation.SUM: "sum(b.total)", Aggregation.COUNT: "sum(b.records)", Aggregation.MAX: "max(b.peak)"}
 _MOST = f"order by quantity desc nulls last, value limit {MOST_SHARES}"
 _SHARES = f"""
     select s.value, {{quantity}} as quantity, {{records}} as records
-    from usage_series s join {{table}} b on b.series = s.series and {_WITHIN}
+    from usage_series s {_WITHIN}
     where s.account_id = any(%(accounts)s) and s.meter = %(meter)s and s.axis = %(axis)s
     group by s.value {_MOST}"""
 _BY_ORGANIZATION = f"""
     select o.organization_id::text as value, {{quantity}} as quantity, {{records}} as records
-    from usage_series s join {{table}} b on b.series = s.series and {_WITHIN}
+    from usage_series s {_WITHIN}
         left join usage_claims c on c.account_id = s.account_id
         left join organizations o on o.organization_id = coalesce(c.organization_id, s.account_id)
     where s.meter = %(meter)s and s.axis = 'total'

@@ -78,11 +78,13 @@ declare
     reach usage_reach := usage_reach_of(accounts, of_meter, 'unique', since, before);
 begin
     return query
-    select v.counted from usage_values v
-    where v.series in (select usage_series_of(accounts, of_meter, of_axis, of_value))
-        and ((v.width = 'd' and v.start >= reach.d_from and v.start < reach.d_to)
-            or (v.width = 'q' and v.start >= reach.q_from and v.start < reach.d_from)
-            or (v.width = 'q' and v.start >= reach.d_to and v.start < reach.q_to))
+    select v.counted from usage_series_of(accounts, of_meter, of_axis, of_value) s (series) cross join lateral (
+        select * from usage_values where series = s.series and width = 'd' and start >= reach.d_from and start < reach.d_to
+        union all
+        select * from usage_values where series = s.series and width = 'q' and start >= reach.q_from and start < reach.d_from
+        union all
+        select * from usage_values where series = s.series and width = 'q' and start >= reach.d_to and start < reach.q_to
+    ) v
     union
     select e.counted from usage_edges(accounts, of_meter, of_axis, of_value, since, before, reach) e
     where e.counted is not null and e.voids is null
@@ -104,11 +106,14 @@ begin
     reach := usage_reach_of(accounts, of_meter, kind, since, before);
     return (
         with parts as (
-            select b.total, b.records::numeric, b.peak from usage_buckets b
-            where b.series in (select usage_series_of(accounts, of_meter, of_axis, of_value))
-                and ((b.width = 'd' and b.start >= reach.d_from and b.start < reach.d_to)
-                    or (b.width = 'q' and b.start >= reach.q_from and b.start < reach.d_from)
-                    or (b.width = 'q' and b.start >= reach.d_to and b.start < reach.q_to))
+            select b.total, b.records::numeric, b.peak
+            from usage_series_of(accounts, of_meter, of_axis, of_value) s (series) cross join lateral (
+                select * from usage_buckets where series = s.series and width = 'd' and start >= reach.d_from and start < reach.d_to
+                union all
+                select * from usage_buckets where series = s.series and width = 'q' and start >= reach.q_from and start < reach.d_from
+                union all
+                select * from usage_buckets where series = s.series and width = 'q' and start >= reach.d_to and start < reach.q_to
+            ) b
             union all
             select case when e.voids is null then e.quantity else -e.quantity end,
                 case when e.voids is null then 1 else -1 end,

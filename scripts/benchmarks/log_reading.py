@@ -10,7 +10,7 @@ from adapters.event_codec import EventCodec
 from adapters.migrate import migrate
 from projections.all import read_models
 from projections.follower import Followers, connect
-from projections.positions import prepare
+from projections.positions import prepare, status
 from projections.read_model import ReadModel
 from projections.seats import Seats
 from scripts.benchmarks.engine import Installation
@@ -55,7 +55,7 @@ def catch_up(database_url: str, models: Sequence[ReadModel]) -> float:
         began = time.perf_counter()
         followers.catch_up(connection)
         took = time.perf_counter() - began
-        behind = connection.execute(_BEHIND).fetchall()
+        behind = [(each["name"], each["error"]) for each in status(connection, models) if each["lag"] or each["error"]]
     if behind:
         raise RuntimeError(f"followers that did not reach the end: {behind}")
     return took
@@ -66,7 +66,3 @@ def _filled(installation: Installation, name: str, events: int) -> str:
     migrate(database_url)
     write(database_url, events)
     return database_url
-
-
-_BEHIND = """
-    select name, error from follower_positions where position < (select max(notification_id) from stored_events)"""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from contextvars import copy_context
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from adapters.bootstrap import Services
 from api.app import create_app
@@ -52,10 +51,14 @@ def caught_up(services) -> Callable[[], None]:
 
 @pytest.fixture
 def client(services) -> Iterator[Client]:
-    """Without a credential. Its requests share an event loop, as a server's do, and nothing else."""
-    with asyncio.Runner() as runner:
-        yield Client(create_app(services), run=lambda work: runner.run(work, context=copy_context()))
-        runner.run(services.aclose())
+    """Without a credential. Requests share an event loop, as a server's do; several threads may call at once."""
+    with start_blocking_portal() as portal:
+        yield Client(create_app(services), run=lambda work: portal.call(_awaited, work))
+        portal.call(services.aclose)
+
+
+async def _awaited(work: Awaitable[Any]) -> Any:
+    return await work
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 from adapters.settings import Mode, Settings
 from projections.all import READ_MODELS
 from projections.dispatcher import Dispatcher
+from projections.log import EVENTS, log_of
 from projections.seat_limits import SeatLimits
 from scripts.benchmarks.engine import free_port
 from tests.adapters.smtp_post import Post, serving
@@ -126,7 +127,9 @@ def goes_on(engine: Engine, clients: Clients, kind: str, victim: str) -> Callabl
     now, answered = engine.head(), len(clients.promises.answered_at)
     match kind:
         case "projector":
-            return lambda: engine.slowest(*(model.name for model in READ_MODELS), SeatLimits.name) >= now
+            return lambda: (
+                engine.slowest(*(each.name for each in (*READ_MODELS, SeatLimits) if log_of(each) == EVENTS)) >= now
+            )
         case "dispatcher":
             return lambda: engine.slowest(Dispatcher.name) >= now
         case "worker":

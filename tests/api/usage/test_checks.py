@@ -60,6 +60,18 @@ def test_too_much_is_refused_with_the_way_to_more(acme):
     assert "10 calls each month" in error["message"] and "6 are left" in error["message"]
 
 
+def test_a_refusal_says_whose_limit_it_is_and_whether_waiting_helps(api):
+    api.sell(pro={"limits": {"calls": [{"amount": 4, "per": "total"}, {"amount": 2, "per": "day", "each": "subject"}]}})
+    acme = api.customer("pro")
+    acme.client.post("/usage", json={"records": [record(subject="ann")]})
+    for asked, said in (
+        ({"quantity": 4}, "The plan allows 4 calls in all; 3 are left. Use less or upgrade."),
+        ({"quantity": 2, "subject": "ann"}, "The plan allows each subject 2 calls each day; 1 is left. Wait for"),
+    ):
+        error = refused(acme.client.post("/usage/check", json={"meter": "calls", **asked}), 402, "quota_exceeded")
+        assert error["message"].startswith(said)
+
+
 def test_what_is_reserved_is_nobody_elses_until_it_is_used_or_given_back(acme):
     body = {"meter": "calls", "quantity": 6, "reserve": True}
     held = allowed(acme.client.post("/usage/check", json=body))

@@ -98,6 +98,7 @@ def test_use_is_shared_out_the_largest_first(api, acme, noon):
         "calls": (12, 3),
         "gigabytes": (0.125, 1),
     }
+    assert [each["meter"] for each in shown(acme.client, by="meter", meter="gigabytes")["data"]] == ["gigabytes"]
     for only, quantity in (("subject:ann", 10), ("solution:s2", 2), (f"key:{key_id}", 9), ("solution:s9", 0)):
         chart = shown(acme.client, only=only)
         assert chart["total"] == sum(step["quantity"] for step in chart["data"]) == quantity
@@ -125,6 +126,19 @@ def test_peaks_people_and_levels_are_no_sums(api, acme, noon):
     assert "ann@example.com" not in str(charts)
     levels = shown(acme.client, meter="stored", by="subject")["data"]
     assert [(each["value"], each["quantity"]) for each in levels] == [("a", 30), ("b", 20)]
+
+
+def test_a_level_that_was_there_before_the_chart_begins_goes_up_and_down(api, acme, noon):
+    hour = timedelta(hours=1)
+    for after, who, quantity in ((0, "a", 10), (2, "a", 4), (2, "b", 7), (3, "b", 0)):
+        tell(acme, at(noon + after * hour, meter="stored", quantity=quantity, subject=who))
+    api.world.follow()
+    for zone in ("UTC", "Asia/Kathmandu"):
+        span = {"by": "hour", "from_": noon + hour, "to": noon + 4 * hour, "time_zone": zone}
+        steps = shown(acme.client, meter="stored", **span)["data"]
+        assert [(step["quantity"], step["records"]) for step in steps][:3] == [(10, 1), (11, 2), (4, 2)]
+        only_b = shown(acme.client, meter="stored", only="subject:b", **span)["data"]
+        assert [step["quantity"] for step in only_b][:3] == [0, 7, 0]
 
 
 def test_the_vendor_sees_who_uses_most(api, noon):
@@ -155,6 +169,8 @@ def test_the_vendor_sees_who_uses_most(api, noon):
         ({"meter": "calls", "from": "soon"}, "from"),
         ({"meter": "calls", "time_zone": "Mars/Olympus"}, "time_zone"),
         ({"meter": "calls", "only": "ann"}, "only"),
+        ({"meter": "calls", "by": "subject", "only": "solution:s1"}, "only"),
+        ({"by": "meter", "only": "solution:s1"}, "only"),
         ({"meter": "stored", "by": "solution"}, "by"),
         ({"meter": "stored", "only": "solution:s1"}, "only"),
         ({"meter": "calls", "colour": "red"}, "colour"),

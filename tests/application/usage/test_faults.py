@@ -64,6 +64,21 @@ def test_a_flushed_redis_loses_no_count(world, acme, valkey):
     assert world.used(acme) == 10
 
 
+def test_many_who_ask_after_a_flush_do_not_each_read_the_log(world, acme, valkey, monkeypatch):
+    world.use(acme, 7)
+    assert world.used(acme) == 7
+    totals, reads = world.services.quota_totals, []
+    read = totals.read
+    monkeypatch.setattr(totals, "read", lambda *asked, **how: reads.append(asked) or read(*asked, **how))
+    valkey.flushall()
+
+    async def rush() -> list[Any]:
+        return await asyncio.gather(*(world.services.quotas.standing(acme) for _ in range(20)))
+
+    assert {answer.used for verdict in world.run(rush()) for _, answer in verdict.lines} == {7}
+    assert 1 <= len(reads) <= 3  # under the epoch that is over, and under the new one
+
+
 def test_a_part_of_redis_that_is_lost_is_read_again(world, acme, valkey):
     world.use(acme, 7)
     for lost in ("account", "used", "values"):
