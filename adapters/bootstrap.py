@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import Any
 
-from adapters.bootstrap_billing import BillingServices
+from adapters.bootstrap_buying import BuyingServices
 from adapters.bootstrap_data import DataServices
 from adapters.bootstrap_outbound import OutboundServices
 from adapters.bootstrap_people import PeopleServices
+from adapters.bootstrap_tokens import TokenServices
 from adapters.bootstrap_usage import UsageServices
 from adapters.emails.kinds import license_file_name
 from adapters.group_commit import GroupCommit
@@ -55,7 +56,7 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(PeopleServices, BillingServices, OutboundServices, UsageServices, DataServices):
+class Services(PeopleServices, BuyingServices, OutboundServices, UsageServices, TokenServices, DataServices):
     """What the system can be asked to do, in one process."""
 
     license_file_name = staticmethod(license_file_name)
@@ -178,6 +179,7 @@ class Services(PeopleServices, BillingServices, OutboundServices, UsageServices,
             self.organizations,
             self.users,
             self.member_notices,
+            self.sign_in_notices,
             self.webhook_notices,
             self.license_keys,
             self.license_file,

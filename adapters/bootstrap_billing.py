@@ -9,6 +9,7 @@ from uuid import UUID
 from adapters import catalog_file
 from adapters.event_recorder import EventRecorder
 from adapters.infrastructure import Infrastructure
+from adapters.stripe_client import Stripe
 from adapters.stripe_gateway import StripeGateway
 from application.billing import Billing
 from application.billing_accounts import BillingAccounts
@@ -55,13 +56,14 @@ class BillingServices(Infrastructure):
         return BillingAccounts(self.organizations, self.invoice_papers, self.entitling)
 
     @cached_property
+    def stripe_account(self) -> Stripe | None:
+        """None without a key: then Stripe is only listened to."""
+        key = self.settings.stripe_secret_key
+        return Stripe(key, self.clock, api_base=self.settings.stripe_api_base) if key else None
+
+    @cached_property
     def stripe(self) -> StripeGateway:
-        return StripeGateway(
-            self.settings.stripe_secret_key,
-            self.clock,
-            api_base=self.settings.stripe_api_base,
-            live=self.settings.stripe_live,
-        )
+        return StripeGateway(self.stripe_account, live=self.settings.stripe_live)
 
     @cached_property
     def billing_rules(self) -> BillingRules:

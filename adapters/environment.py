@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+
+from domain.key_restrictions import network
 
 PREFIX = "USHER_"
 
@@ -19,6 +22,15 @@ class SettingsInvalid(Exception):
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(problems))
+
+
+class Setting(NamedTuple):
+    """One line of the documentation that `usher doctor` prints; `name` is without the prefix."""
+
+    name: str
+    meaning: str
+    default: str
+    example: str
 
 
 class Environment:
@@ -39,6 +51,13 @@ class Environment:
 
     def text(self, name: str, default: str) -> str:
         return self.given.get(name, default)
+
+    def pair(self, name: str) -> str | None:
+        """Two words with a colon between them."""
+        value = self.get(name)
+        if value is not None and not all(value.partition(":")):
+            self.refuse(name, "is not an id and a secret with a colon between them")
+        return value
 
     def refuse(self, name: str, what_to_do: str) -> None:
         self.problems.append(f"{PREFIX}{name} {what_to_do}")
@@ -84,6 +103,16 @@ class Environment:
             self.refuse(name, str(error))
             return ""
         return value
+
+    def networks(self, name: str, default: str) -> str:
+        """Addresses and networks with commas, `*` or `none`; one that is misspelt would silently stand for nobody."""
+        told = self.given.get(name, default)
+        for each in told.split(",") if told not in ("*", "none") else ():
+            try:
+                network(each)
+            except ValueError:
+                self.refuse(name, f"has {each.strip()!r}: use addresses and networks such as 10.0.0.0/8, * or none")
+        return told
 
     def warn_of_unknown(self, names: Iterable[str]) -> None:
         known = list(names)

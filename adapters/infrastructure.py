@@ -9,11 +9,15 @@ from inspect import iscoroutinefunction
 
 from adapters.clock import Clock, SandboxClock
 from adapters.database import Database
+from adapters.device_requests import DeviceRequests
+from adapters.email_changes import EmailChanges
 from adapters.event_codec import EventCodec
+from adapters.familiar_devices import FamiliarDevices
 from adapters.group_commit import GroupCommit
 from adapters.invoice_papers import InvoicePapers
 from adapters.key_index import KeyIndex
 from adapters.license_index import LicenseIndex
+from adapters.linked_identities import LinkedIdentities
 from adapters.login_sessions import LoginSessions
 from adapters.machine_names import MachineNames
 from adapters.mailer import Mailer
@@ -33,10 +37,12 @@ from adapters.redis_probe import LONGEST, redis_answers
 from adapters.remembered import Remembered
 from adapters.seat_periods import SeatPeriods
 from adapters.seat_rule_names import SeatRuleNames
+from adapters.second_factors import SecondFactorSecrets
 from adapters.secrets import Secrets
 from adapters.sent_invitations import SentInvitations
 from adapters.session_callers import SessionCallers
 from adapters.settings import Settings
+from adapters.sign_in_policies import SignInPolicies
 from adapters.signing import SigningKeys
 from adapters.stored_answers import StoredAnswers
 from adapters.subject_digests import SubjectNames
@@ -97,7 +103,31 @@ class Infrastructure:
 
     @cached_property
     def login_sessions(self) -> LoginSessions:
-        return LoginSessions(self.unwalled)
+        return LoginSessions(self.unwalled, self.remembered)
+
+    @cached_property
+    def device_requests(self) -> DeviceRequests:
+        return DeviceRequests(self.unwalled)
+
+    @cached_property
+    def familiar_devices(self) -> FamiliarDevices:
+        return FamiliarDevices(self.unwalled, self.tokens)
+
+    @cached_property
+    def second_factor_secrets(self) -> SecondFactorSecrets:
+        return SecondFactorSecrets(self.unwalled, self.secrets, self.tokens)
+
+    @cached_property
+    def linked_identities(self) -> LinkedIdentities:
+        return LinkedIdentities(self.unwalled)
+
+    @cached_property
+    def sign_in_policies(self) -> SignInPolicies:
+        return SignInPolicies(self.unwalled)
+
+    @cached_property
+    def email_changes(self) -> EmailChanges:
+        return EmailChanges(self.unwalled)
 
     @cached_property
     def remembered(self) -> Remembered:
@@ -113,7 +143,7 @@ class Infrastructure:
 
     @cached_property
     def key_index(self) -> KeyIndex:
-        return KeyIndex(self.database)
+        return KeyIndex(self.database, self.remembered)
 
     @cached_property
     def stored_answers(self) -> StoredAnswers:

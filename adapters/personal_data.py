@@ -110,6 +110,17 @@ class PersonalData:
     def set_password(self, user_id: UUID, password_hash: str) -> Row:
         return "update people set password_hash = %s where user_id = %s", (password_hash, user_id)
 
+    def change_email(self, user_id: UUID, email: str, now: datetime) -> list[Row]:
+        """A proven one; the transaction fails when it is taken. Where the person is whom to write to, it is by the new
+        one from now on."""
+        contact = (
+            "update organization_contacts c set email = %s from people p, memberships m"
+            " where p.user_id = %s and m.user_id = p.user_id and c.organization_id = m.organization_id"
+            " and lower(c.email) = lower(p.email)"
+        )
+        person = "update people set email = %s, email_verified_at = %s where user_id = %s"
+        return [(contact, (email, user_id)), (person, (email, now, user_id))]
+
     def rename(self, user_id: UUID, full_name: str) -> Row:
         return "update people set full_name = %s where user_id = %s", (full_name, user_id)
 

@@ -49,6 +49,14 @@ class ProviderRecords:
         )
         return [row["provider_event_id"] for row in found]
 
+    def known(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of these events that were received."""
+        found = self._database.fetch_all(
+            "select originator_id from stored_events where originator_id = any(%s) and originator_version = 1",
+            (list(ids),),
+        )
+        return {row["originator_id"] for row in found}
+
     def unprocessed(
         self, *, received_before: datetime, limit: int, received_after: datetime | None = None
     ) -> list[UUID]:

@@ -19,15 +19,16 @@ from adapters.database import address
 
 log = structlog.get_logger()
 
-TRUST = 2.0
-"""Seconds after the last sign of life of the connection for which an answer still counts."""
-_ROUND = 0.5
+TRUST = 0.9
+"""Seconds after the last sign of life of the connection for which an answer still counts: so long, at most, does a key
+that was revoked work on in a process that is not told."""
+_ROUND = 0.25
 _MOST = 100_000
 
 
 class Remembered:
     """One for each process; any thread may ask. Keys are those that the triggers tell, e.g.
-    `membership:<org>:<user>`."""
+    `membership:<org>:<user>` or `api_key:<digest>`."""
 
     def __init__(self, database_url: str, *, trust: float = TRUST) -> None:
         self._url = address(database_url)
@@ -45,11 +46,13 @@ class Remembered:
             return otherwise
         return self._answers.get(key, otherwise)
 
-    def ask(self, key: str, look: Callable[[], Any]) -> Any:
+    def ask(self, key: str, look: Callable[[], Any], *, keep_none: bool = True) -> Any:
         """What `look` finds, remembered unless something changed meanwhile: it may have looked just before."""
         self._listen()
         before = self._changes
         answer = look()
+        if answer is None and not keep_none:
+            return None
         with self._lock:
             if before == self._changes:
                 if len(self._answers) >= _MOST:
@@ -78,7 +81,7 @@ class Remembered:
             try:
                 with psycopg.connect(self._url, autocommit=True) as connection:
                     connection.execute("listen usher_access")
-                    self._forget_all()
+                    self.forget_all()
                     is_away = False
                     while not self._stop.is_set():
                         self._go_round(connection)
@@ -98,7 +101,7 @@ class Remembered:
         for told in connection.notifies(timeout=_ROUND):
             self.forget(told.payload)
 
-    def _forget_all(self) -> None:
+    def forget_all(self) -> None:
         """What changed while nobody listened was not told."""
         with self._lock:
             self._changes += 1

@@ -9,10 +9,11 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
-from adapters.environment import PREFIX, Environment, SettingsInvalid, read_dotenv, without_password
+from adapters.environment import PREFIX, Environment, Setting, SettingsInvalid, read_dotenv, without_password
 from adapters.kept_secret import kept_secret
+from adapters.login_settings import LOGIN_SECRETS, LOGIN_SETTINGS, login_fields
 from adapters.redis_address import SCHEMES, ClusterUrl, is_cluster
 from domain.retention import periods
 
@@ -24,15 +25,6 @@ class Mode(StrEnum):
 
     SANDBOX = "sandbox"
     PRODUCTION = "production"
-
-
-class Setting(NamedTuple):
-    """One line of the documentation that `usher doctor` prints; `name` is without the prefix."""
-
-    name: str
-    meaning: str
-    default: str
-    example: str
 
 
 SETTINGS = (
@@ -54,6 +46,12 @@ SETTINGS = (
         "https://example.com/pricing",
     ),
     Setting("API_WORKERS", "API processes", "1", "4"),
+    Setting(
+        "TRUSTED_PROXIES",
+        "proxies whose X-Forwarded-For is believed; * trusts all, none nobody",
+        "127.0.0.1,::1",
+        "10.0.0.0/8",
+    ),
     Setting("ADMIN_KEY", "the vendor's first key, 16 characters or more", "made when embedded", "usk_…"),
     Setting(
         "SECRET_KEY",
@@ -75,11 +73,12 @@ SETTINGS = (
     Setting("MAIL_FROM", "sender of mails", "Usher <usher@localhost>", "Acme Licences <licences@example.com>"),
     Setting("DELETION_DELAY", "from asking for a deletion until it is done, whole days", "P14D", "P30D"),
     Setting("RETENTION", "how long data is kept, by rule", "docs/data-rights.md", "webhook_bodies=P14D,mail_log=P90D"),
+    *LOGIN_SETTINGS,
     Setting("LOG_LEVEL", "debug, info, warning or error", "info", "warning"),
     Setting("LOG_FORMAT", "console or json", "console in sandbox, else json", "json"),
 )
-SECRETS = frozenset({"admin_key", "secret_key", "stripe_secret_key", "stripe_webhook_secrets"})
-URLS = frozenset({"database_url", "redis_url", "broker_url", "public_url", "stripe_api_base", "smtp_url"})
+SECRETS = frozenset({"admin_key", "secret_key", "stripe_secret_key", "stripe_webhook_secrets"}) | LOGIN_SECRETS
+URLS = frozenset("database_url redis_url broker_url public_url stripe_api_base smtp_url github_url oidc_issuer".split())
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,6 +99,7 @@ class Settings:
     public_url: str = "http://127.0.0.1:8000"
     upgrade_url: str | None = None
     api_workers: int = 1
+    trusted_proxies: str = "127.0.0.1,::1"
     stripe_secret_key: str | None = None
     stripe_webhook_secrets: tuple[str, ...] = ()
     stripe_api_base: str | None = None
@@ -107,6 +107,11 @@ class Settings:
     mail_from: str = "Usher <usher@localhost>"
     deletion_delay: str = "P14D"
     retention: str = ""
+    google_client: str | None = None
+    github_client: str | None = None
+    github_url: str = "https://github.com"
+    oidc_client: str | None = None
+    oidc_issuer: str | None = None
     log_level: str = "info"
     log_format: str = "console"
     warnings: tuple[str, ...] = ()
@@ -127,7 +132,6 @@ class Settings:
 
     @property
     def retention_periods(self) -> dict[str, timedelta]:
-        """By rule (domain/retention.py)."""
         return periods(self.retention)
 
     @property
@@ -192,6 +196,7 @@ def _settings_of(given: Environment) -> Settings:
         public_url=(given.url("PUBLIC_URL", "http", "https") or _local_url(host, port)).rstrip("/"),
         upgrade_url=given.url("UPGRADE_URL", "http", "https"),
         api_workers=given.number("API_WORKERS", 1, 256),
+        trusted_proxies=given.networks("TRUSTED_PROXIES", "127.0.0.1,::1"),
         stripe_secret_key=_stripe_secret_key(given, mode),
         stripe_webhook_secrets=_stripe_webhook_secrets(given),
         stripe_api_base=_stripe_api_base(given, mode),
@@ -199,6 +204,7 @@ def _settings_of(given: Environment) -> Settings:
         mail_from=given.text("MAIL_FROM", "Usher <usher@localhost>"),
         deletion_delay=given.days("DELETION_DELAY", "P14D"),
         retention=given.checked("RETENTION", periods),
+        **login_fields(given, is_production=mode is Mode.PRODUCTION),
         log_level=given.choice("LOG_LEVEL", ("debug", "info", "warning", "error"), "info"),
         log_format=given.choice("LOG_FORMAT", ("console", "json"), "console" if mode is Mode.SANDBOX else "json"),
     )

@@ -10,7 +10,7 @@ import hmac
 import threading
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -68,6 +68,7 @@ class SigningKeys:
         self._secrets = secrets
         self._look_every = look_every
         self._keys: dict[bytes, SigningKey] = {}  # by JWT header; replaced as a whole, so readers need no lock
+        self._token_keys: dict[bytes, SigningKey] = {}
         self._newest: dict[Algorithm, list[SigningKey]] = {algorithm: [] for algorithm in Algorithm}
         self._issued = IssuedLeases()
         self._looked_at = 0.0
@@ -151,12 +152,30 @@ class SigningKeys:
         `Unavailable` when the key is unknown and Postgres could not be asked for a while: the lease may be good.
         """
         signed, signature = self._split(token)
-        key = self._key_of(signed.partition(b".")[0], now)
+        key = self._key_of(signed.partition(b".")[0], now, self._keys)
         if token.encode() not in self._issued and not _is_signed(key, signed, signature):
             raise LeaseInvalid()
         claims = _claims(signed[len(key.jwt_header) + 1 :])
         if now.timestamp() - claims.exp >= late.total_seconds():
             raise LeaseInvalid("The lease has expired; acquire a seat again.")
+        return claims
+
+    def sign_token(self, claims: Mapping[str, Any], now: datetime) -> str:
+        """A JWT for somebody else (`aud`) who trusts the published keys; `Unavailable` before the first `ensure`."""
+        key = self._signer(Algorithm.ED25519, now)
+        signed = key.token_header + b"." + base64url(orjson.dumps(claims))
+        return (signed + b"." + base64url(key.sign(signed))).decode()
+
+    def read_token(self, token: str, now: datetime) -> dict[str, Any] | None:
+        """What such a token of ours says, also an expired one; None for all others. `Unavailable` as `read_lease`."""
+        try:
+            signed, signature = self._split(token)
+            key = self._key_of(signed.partition(b".")[0], now, self._token_keys)
+        except LeaseInvalid:
+            return None
+        if not _is_signed(key, signed, signature):
+            return None
+        claims: dict[str, Any] = orjson.loads(urlsafe_b64decode(signed.partition(b".")[2] + b"=="))
         return claims
 
     @staticmethod
@@ -167,9 +186,9 @@ class SigningKeys:
         signed, _, signature = token.encode().rpartition(b".")
         return signed, signature
 
-    def _key_of(self, jwt_header: bytes, now: datetime) -> SigningKey:
+    def _key_of(self, jwt_header: bytes, now: datetime, keys: Mapping[bytes, SigningKey]) -> SigningKey:
         """The accepted key whose header this is, byte for byte: no `alg` but ours is ever looked at."""
-        key = self._keys.get(jwt_header)
+        key = keys.get(jwt_header)
         if key is None:
             self._look_now.set()
             if time.monotonic() - self._looked_at > ANNOUNCEMENT.total_seconds():
@@ -200,6 +219,7 @@ class SigningKeys:
             keys = [self._opened(row, known.get(row["kid"])) for row in rows]
             self._newest = {algorithm: [key for key in keys if key.algorithm is algorithm] for algorithm in Algorithm}
             self._keys = {key.jwt_header: key for key in self._newest[Algorithm.ED25519]}
+            self._token_keys = {key.token_header: key for key in self._newest[Algorithm.ED25519]}
             self._looked_at = time.monotonic()
 
     def _opened(self, row: dict[str, Any], known: SigningKey | None) -> SigningKey:

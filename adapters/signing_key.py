@@ -74,6 +74,12 @@ class SigningKey:
         header = json.dumps({"alg": _JOSE[algorithm], "typ": "JWT", "kid": kid}, separators=(",", ":"))
         return cls(kid=kid, algorithm=algorithm, private=private, jwt_header=base64url(header.encode()), **times)
 
+    @property
+    def token_header(self) -> bytes:
+        """Of tokens for others (RFC 9068 §2.1): another `typ` than a lease's, so that neither passes as the other."""
+        header = {"alg": _JOSE[self.algorithm], "typ": "at+jwt", "kid": self.kid}
+        return base64url(json.dumps(header, separators=(",", ":")).encode())
+
     def accepted(self, now: datetime) -> bool:
         """Whether what it signed still counts; an announced key already does."""
         return self.valid_until is None or now < self.valid_until

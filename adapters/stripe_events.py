@@ -5,11 +5,12 @@ Every enum of Stripe is open: a value that is unknown here must end in a visible
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from adapters.stripe_fields import Payload, customer_of, maybe_time, time_of, uuid_of
+from adapters.stripe_fields import Nothing, Payload, customer_of, maybe_id, maybe_time, time_of, uuid_of
 from adapters.stripe_invoices import credit_note_report, invoice_report, tax_rate_report
 from adapters.stripe_payments import (
     application_report,
@@ -18,7 +19,19 @@ from adapters.stripe_payments import (
     intent_report,
     refund_report,
 )
-from domain.provider_facts import Contact, CustomerReport, ProviderFact, Seen, SubscriptionReport, SubscriptionStatus
+from domain.provider_facts import (
+    Contact,
+    CustomerReport,
+    HeldUpdate,
+    Item,
+    NextPhase,
+    PriceReport,
+    ProviderFact,
+    ScheduleReport,
+    Seen,
+    SubscriptionReport,
+    SubscriptionStatus,
+)
 
 _SUBSCRIPTION_STATUS = {
     "incomplete": SubscriptionStatus.INCOMPLETE,
@@ -35,11 +48,18 @@ _RANK_IN_LIFE = {
     **{"closed": 3, "failed": 3, "voided": 3, "deleted": 9},
 }
 """Of reports of one second, which one is the later: a life is created, changed, then over."""
+_OVER = 9
+_RUNNING_SCHEDULE = ("not_started", "active")
 
 
 def concerns_us(type: str) -> bool:
     """Whether anything here follows from events of a type."""
     return type in _FACTS
+
+
+def types_that_concern_us() -> frozenset[str]:
+    """What a webhook endpoint has to be told."""
+    return frozenset(_FACTS)
 
 
 def translate(event: Payload) -> ProviderFact:
@@ -56,21 +76,75 @@ def translate(event: Payload) -> ProviderFact:
 def subscription_report(subscription: Payload, seen: Seen, type: str = "") -> SubscriptionReport:
     items = subscription["items"]["data"]
     item = items[0]
-    trial_end = maybe_time(subscription.get("trial_end"))
     return SubscriptionReport(
         seen=seen,
         subscription=subscription["id"],
         customer=customer_of(subscription),
         status=_SUBSCRIPTION_STATUS[subscription["status"]],
-        prices=tuple(name for each in items for name in _price_names(each["price"])),
-        quantity=item.get("quantity", 1) if item.get("quantity") is not None else 1,
+        items=_items(items),
         period_start=time_of(item.get("current_period_start") or subscription["current_period_start"]),
         period_end=time_of(item.get("current_period_end") or subscription["current_period_end"]),
-        trial_end=trial_end,
+        trial_end=maybe_time(subscription.get("trial_end")),
         cancel_at=_cancel_at(subscription, item),
         ended_at=maybe_time(subscription.get("ended_at")),
         organization_id=_named_organization(subscription),
         trial_ending=type == "customer.subscription.trial_will_end",
+        held=_held(subscription),
+    )
+
+
+def _held(subscription: Payload) -> HeldUpdate | None:
+    pending = subscription.get("pending_update")
+    if not pending or not pending.get("subscription_items"):
+        return None
+    return HeldUpdate(
+        items=_items(pending["subscription_items"]),
+        expires_at=time_of(pending["expires_at"]),
+        invoice=maybe_id(subscription.get("latest_invoice")),
+    )
+
+
+def schedule_report(schedule: Payload, seen: Seen, type: str = "") -> ScheduleReport:
+    """Of several phases to come the next one that changes what is bought."""
+    subscription = maybe_id(schedule.get("subscription") or schedule.get("released_subscription"))
+    if subscription is None:
+        raise Nothing("a schedule that has no subscription")
+    if schedule["status"] not in _RUNNING_SCHEDULE:
+        return ScheduleReport(replace(seen, rank=_OVER), schedule["id"], subscription)
+    return ScheduleReport(seen, schedule["id"], subscription, _next_phase(schedule))
+
+
+def _next_phase(schedule: Payload) -> NextPhase | None:
+    ends = (schedule.get("current_phase") or {}).get("end_date", 0)
+    running = next((_items(each["items"]) for each in schedule["phases"] if each["end_date"] == ends), ())
+    for phase in schedule["phases"]:
+        if phase["start_date"] >= ends and _items(phase["items"]) != running:
+            return NextPhase(_items(phase["items"]), time_of(phase["start_date"]))
+    return None
+
+
+def _items(items: Iterable[Payload]) -> tuple[Item, ...]:
+    """A metered price has no quantity."""
+    return tuple(Item(tuple(_price_names(each["price"])), _quantity(each)) for each in items)
+
+
+def _quantity(item: Payload) -> int:
+    return 1 if item.get("quantity") is None else item["quantity"]
+
+
+def price_report(price: Payload, seen: Seen) -> Iterator[PriceReport]:
+    """Nothing of a price that is not an amount for a unit: our catalogue has none of those."""
+    if price.get("unit_amount") is None:
+        return
+    recurring = price.get("recurring") or {}
+    yield PriceReport(
+        seen=seen,
+        price=price["id"],
+        code=price.get("lookup_key"),
+        amount=price["unit_amount"],
+        currency=price["currency"],
+        interval=recurring.get("interval", "one_time"),
+        interval_count=recurring.get("interval_count", 1),
     )
 
 
@@ -125,6 +199,10 @@ _FACTS: dict[str, _Reading] = {
     **{
         f"customer.subscription.{verb}": subscription_report
         for verb in ("created", "updated", "deleted", "paused", "resumed", "trial_will_end")
+    },
+    **{
+        f"subscription_schedule.{verb}": schedule_report
+        for verb in ("created", "updated", "released", "canceled", "completed", "aborted")
     },
     **{
         f"invoice.{verb}": invoice_report

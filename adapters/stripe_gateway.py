@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,16 +10,14 @@ import orjson
 import structlog
 
 from adapters import stripe_events
-from adapters.clock import Clock
+from adapters.stripe_client import API_VERSION, Stripe, plain
 from adapters.stripe_fields import Nothing, Payload, id_of, listed
 from adapters.stripe_invoices import credit_note_report, invoice_report, tax_rate_report
 from adapters.stripe_payments import application_report, charge_report, intent_report
-from domain.errors import Unavailable
 from domain.provider_facts import ProviderFact, Reading, Seen
 
 log = structlog.get_logger()
 
-API_VERSION = "2026-10-28.endive"
 _COLLECTIONS = {
     "charge": "charges",
     "checkout.session": "checkout.sessions",
@@ -31,6 +29,7 @@ _COLLECTIONS = {
     "payment_intent": "payment_intents",
     "refund": "refunds",
     "subscription": "subscriptions",
+    "subscription_schedule": "subscription_schedules",
     "tax_rate": "tax_rates",
 }
 """Kind of object → where it is asked for."""
@@ -39,16 +38,13 @@ _THIN = "v2.core.event"
 
 
 class StripeGateway:
-    """The provider "stripe"; without a secret key it reads webhooks as they come and can look nothing up.
+    """The provider "stripe"; without an account to ask it reads webhooks as they come and can look nothing up.
 
     `live`: whether it is Stripe's live mode whose events count here.
     """
 
-    def __init__(
-        self, secret_key: str | None, clock: Clock, *, api_base: str | None = None, live: bool = False
-    ) -> None:
-        self._client = _client(secret_key, api_base) if secret_key else None
-        self._clock = clock
+    def __init__(self, stripe: Stripe | None, *, live: bool = False) -> None:
+        self._stripe = stripe
         self._live = live
 
     def read(self, body: bytes) -> Reading:
@@ -89,88 +85,96 @@ class StripeGateway:
     def _retrieved(self, thing: Payload) -> Payload | None:
         """The object as it is now, in our version; None without a key or when Stripe knows nothing of it."""
         collection = _COLLECTIONS.get(thing["object"])
-        if self._client is None or collection is None or not thing.get("id"):
+        if self._stripe is None or collection is None or not thing.get("id"):
             return None
-        return next(
-            iter(self._asked(f"{collection}/{thing['id']}", lambda: [self._plain(collection, thing["id"])])), None
-        )
+        found = self._asked(f"{collection}/{thing['id']}", lambda: [self._get(collection, thing["id"])])
+        return found[0][0] if found else None
 
     def look_up(self, reference: str) -> Sequence[ProviderFact] | None:
-        """Facts about `subscription/…`, `invoice/…`, `credit_note/…`, `payment/…` or `tax_rate/…`; None without a key.
+        """Facts about `subscription/…`, `schedule/…`, `invoice/…`, `credit_note/…`, `payment/…`, `price/…` or
+        `tax_rate/…`; None without a key.
 
         Raises `Unavailable` when Stripe cannot be asked now.
         """
-        if self._client is None:
+        if self._stripe is None:
             return None
         kind, _, id = reference.partition("/")
         return self._asked(reference, lambda: list(self._facts(kind, id)))
 
-    def _asked(self, reference: str, ask: Any) -> list[Any]:
-        import stripe
-
+    def _asked(self, reference: str, ask: Callable[[], list[Any]]) -> list[Any]:
+        assert self._stripe is not None
         try:
-            return list(ask())
-        except stripe.InvalidRequestError as error:
-            log.info("stripe.not_found", reference=reference, code=error.code)
+            return self._stripe.read(ask)
+        except LookupError as error:
+            log.info("stripe.not_found", reference=reference, code=str(error))
             return []
-        except stripe.StripeError as error:
-            raise Unavailable("Stripe cannot be reached; it is asked again.", retry_after=30) from error
 
     def _facts(self, kind: str, id: str) -> Iterator[ProviderFact]:
-        seen = self._seen_now(id)
         match kind:
             case "subscription":
-                yield stripe_events.subscription_report(self._plain("subscriptions", id), seen)
+                yield stripe_events.subscription_report(*self._get("subscriptions", id))
+            case "schedule":
+                yield stripe_events.schedule_report(*self._get("subscription_schedules", id))
             case "invoice":
-                yield invoice_report(self._whole("invoices", "total_discount_amounts", id), seen)
+                yield invoice_report(*self._whole("invoices", "total_discount_amounts", id))
             case "credit_note":
-                yield credit_note_report(self._whole("credit_notes", "discount_amounts", id), seen)
+                yield credit_note_report(*self._whole("credit_notes", "discount_amounts", id))
             case "tax_rate":
-                yield tax_rate_report(self._plain("tax_rates", id), seen)
+                yield tax_rate_report(*self._get("tax_rates", id))
+            case "price":
+                yield from stripe_events.price_report(*self._get("prices", id))
             case "payment":
-                yield from self._payment(id, seen)
+                yield from self._payment(id)
 
-    def _whole(self, collection: str, discounts: str, id: str) -> Payload:
+    def _whole(self, collection: str, discounts: str, id: str) -> tuple[Payload, Seen]:
         """An invoice or a credit note with every line, and the names of its discounts, which are in a field."""
-        paper = self._plain(collection, id)
+        paper, seen = self._get(collection, id)
         if paper.get(discounts):
-            paper = self._plain(collection, id, expand=[f"{discounts}.discount.{word}" for word in _DISCOUNT_WORDS])
+            paper, _ = self._get(collection, id, expand=[f"{discounts}.discount.{word}" for word in _DISCOUNT_WORDS])
         if (paper.get("lines") or {}).get("has_more"):
-            lines = getattr(self._client.v1, collection).line_items.list(id, {"limit": 100})  # type: ignore[union-attr]
-            paper["lines"] = {"data": [_plain(line) for line in lines.auto_paging_iter()], "has_more": False}
-        return paper
+            lines = getattr(self._v1, collection).line_items.list(id, {"limit": 100})
+            paper["lines"] = {"data": [plain(line) for line in lines.auto_paging_iter()], "has_more": False}
+        return paper, seen
 
-    def _payment(self, payment: str, seen: Seen) -> Iterator[ProviderFact]:
+    def _payment(self, payment: str) -> Iterator[ProviderFact]:
         """A charge or a payment intent, and the invoices that it pays: neither names them itself."""
         intent: str | None = payment
+        seen: Seen | None = None
         if payment.startswith(("ch_", "py_")):
-            charge = self._plain("charges", payment)
+            charge, seen = self._get("charges", payment)
             intent = charge.get("payment_intent") and id_of(charge["payment_intent"])
             yield charge_report(charge, seen)
         elif payment.startswith("pi_"):
-            found = self._plain("payment_intents", payment, expand=["latest_charge"])
+            found, seen = self._get("payment_intents", payment, expand=["latest_charge"])
             yield intent_report(found, seen)
             if isinstance(found.get("latest_charge"), dict):
                 yield charge_report(found["latest_charge"], seen)
-        for each in self._applications(intent, payment):
-            yield application_report(each, seen)
+        yield from self._applications(intent, payment, seen)
 
-    def _applications(self, intent: str | None, payment: str) -> Iterable[Payload]:
+    def _applications(self, intent: str | None, payment: str, seen: Seen | None) -> Iterable[ProviderFact]:
         asked: dict[str, Any] = {"type": "charge", "charge": payment}
         if intent is not None:
             asked = {"type": "payment_intent", "payment_intent": intent}
-        found = self._client.v1.invoice_payments.list({"payment": asked})  # type: ignore[union-attr]
-        return listed(_plain(found))
+        found = self._v1.invoice_payments.list({"payment": asked})
+        seen = seen or self._seen(found)
+        return [application_report(each, seen) for each in listed(plain(found))]
 
-    def _seen_now(self, id: str) -> Seen:
+    def _get(self, collection: str, id: str, *, expand: Sequence[str] = ()) -> tuple[Payload, Seen]:
         """What Stripe says now is newer than every event that was sent before."""
-        return Seen(self._clock.now().replace(microsecond=0), 5, f"look-up/{id}")
-
-    def _plain(self, collection: str, id: str, *, expand: Sequence[str] = ()) -> Payload:
-        place: Any = self._client.v1  # type: ignore[union-attr]
+        place: Any = self._v1
         for name in collection.split("."):
             place = getattr(place, name)
-        return _plain(place.retrieve(id, {"expand": list(expand)} if expand else {}))
+        answer = place.retrieve(id, {"expand": list(expand)} if expand else {})
+        return plain(answer), self._seen(answer)
+
+    def _seen(self, answer: Any) -> Seen:
+        assert self._stripe is not None
+        return self._stripe.seen(answer)
+
+    @property
+    def _v1(self) -> Any:
+        assert self._stripe is not None
+        return self._stripe.v1
 
 
 _NOTHING = Reading(None, "nothing follows from events of this kind")
@@ -185,16 +189,3 @@ def _reading(event: Payload, *remarks: str) -> Reading:
 
 def _about(event: Payload, thing: Payload) -> Payload:
     return {**event, "data": {"object": thing}}
-
-
-def _plain(thing: Any) -> Payload:
-    plain: Payload = orjson.loads(orjson.dumps(thing.to_dict(), default=str))
-    return plain
-
-
-def _client(secret_key: str, api_base: str | None) -> Any:
-    import stripe  # 30 MB: only where it is needed
-
-    stripe.enable_telemetry = False
-    addresses: Any = {"api": api_base} if api_base else {}
-    return stripe.StripeClient(secret_key, base_addresses=addresses, max_network_retries=2, stripe_version=API_VERSION)

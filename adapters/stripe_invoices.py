@@ -63,6 +63,12 @@ def invoice_report(invoice: Payload, seen: Seen, type: str = "") -> InvoiceRepor
     )
 
 
+def preview_of(invoice: Payload) -> tuple[Figures, tuple[Line, ...], bool]:
+    """The sums and lines of an invoice that is none yet, and whether these are all of its lines."""
+    items = _items(invoice, _taxes(invoice))
+    return _figures(invoice), items.lines, items.is_complete
+
+
 def credit_note_report(note: Payload, seen: Seen, type: str = "") -> CreditNoteReport:
     return CreditNoteReport(
         seen=seen,

@@ -47,6 +47,12 @@ class TaskQueue:
         """For an event loop: sent later, by one thread; several at once would take a third of the loop's time."""
         self._sender.submit(self.process_provider_event, provider_event_id)
 
+    def finish_provider_command(self, desk_id: UUID) -> None:
+        self._send("finish_provider_command", str(desk_id))
+
+    def reconcile(self) -> None:
+        self._send("reconcile", max_age=60_000)
+
     def run_errand(self, errand_id: UUID) -> None:
         self._send("run_errand", str(errand_id))
 

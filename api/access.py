@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute
 
 from domain.api_key import Scope
 from domain.errors import NotAllowed
+from domain.rate import RateClass
 from domain.role import Role
 
 if TYPE_CHECKING:
@@ -42,13 +43,15 @@ class Who(StrEnum):
 @dataclass(frozen=True)
 class Rule:
     """Of a MEMBER rule, `role` is the least that a person needs, `scopes` what a key needs; with `keys` False it is for
-    people only. `holder` says what opens the route without an account."""
+    people only. `holder` says what opens the route without an account. `rate` is what its calls are counted as
+    (api/call_rates.py)."""
 
     who: Who
     scopes: tuple[Scope, ...] = ()
     role: Role = Role.VIEWER
     keys: bool = True
     holder: str = ""
+    rate: RateClass = RateClass.API
 
     def check(self, caller: Caller, organization_id: UUID | None = None) -> None:
         """`NotAllowed` for what the caller may not do; `NotFound` when the address names another organization."""
@@ -75,10 +78,10 @@ class Rule:
             )
 
 
-def of_member(*scopes: Scope) -> Rule:
+def of_member(*scopes: Scope, rate: RateClass = RateClass.API) -> Rule:
     """For whoever has these rights; `admin` is the vendor's alone."""
     role = Role.least_with(*scopes)
-    return Rule(Who.MEMBER, scopes, role) if role else Rule(Who.VENDOR, scopes)
+    return Rule(Who.MEMBER, scopes, role, rate=rate) if role else Rule(Who.VENDOR, scopes, rate=rate)
 
 
 def ruled(rule: Rule) -> Callable[[D], D]:

@@ -17,9 +17,12 @@ from starlette.types import Lifespan
 from api import (
     api_keys,
     audit,
+    buying,
     catalog,
     data_admin,
     deletions,
+    device_logins,
+    device_page,
     entitlements,
     errors,
     exports,
@@ -31,6 +34,8 @@ from api import (
     keys,
     license_admin,
     licenses,
+    login_links,
+    login_page,
     logins,
     machines,
     members,
@@ -39,14 +44,21 @@ from api import (
     pages,
     payments,
     provider_events,
+    provider_pages,
     quota_admin,
+    reconciliation,
     sandbox,
     sandbox_pages,
     seat_moves,
     seat_queue,
     seat_rules,
     seats,
+    second_factor,
+    sign_in_policies,
+    sign_ins,
+    subscription_changes,
     subscriptions,
+    tokens,
     usage,
     usage_charts,
     usage_reports,
@@ -67,11 +79,17 @@ BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     users.registration,
     logins.router,
+    login_links.router,
+    sign_ins.router,
+    second_factor.router,
+    device_logins.router,
     users.router,
     organizations.router,
     members.router,
+    sign_in_policies.router,
     invitations.router,
     api_keys.router,
+    tokens.router,
     licenses.router,
     machines.router,
     seat_rules.router,
@@ -79,6 +97,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     seat_queue.router,
     license_admin.router,
     subscriptions.router,
+    subscription_changes.router,
+    buying.router,
     invoices.router,
     payments.router,
     catalog.router,
@@ -87,6 +107,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     entitlements.router,
     quota_admin.router,
     provider_events.router,
+    reconciliation.router,
     webhook_endpoints.router,
     webhook_deliveries.router,
     overview.router,
@@ -100,6 +121,7 @@ HOT: tuple[BaseRoute, ...] = (
     *seats.routes(BASE),
     *validation.routes(BASE),
     *usage.routes(BASE),
+    *tokens.routes(BASE),
     *webhooks.routes(BASE),
 )
 """Matched before all others."""
@@ -139,7 +161,16 @@ def create_app(
     errors.install(app)
     app.router.routes[:0] = first
     hot.document(app, first)
-    beside = (pages.router, invitation_page.router, _documentation(app), *at_root)
+    beside = (
+        pages.router,
+        login_page.router,
+        login_links.pages,
+        provider_pages.router,
+        device_page.router,
+        invitation_page.router,
+        _documentation(app),
+        *at_root,
+    )
     require_rules(first, (*routers, *beside))
     for router in routers:
         app.include_router(router, prefix=BASE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,9 +12,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 
 from api.access import Rule, Who, of_member, ruled
+from api.call_rates import count_call
 from domain.api_key import Scope
 from domain.errors import NotAllowed, NotAuthenticated, NotFound
+from domain.key_errors import AddressNotAllowed
+from domain.rate import RateClass
 from domain.role import Authority, Role
+from domain.sign_in import Device
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -37,7 +42,13 @@ class Caller:
     scopes: frozenset[Scope]
     user_id: UUID | None = None
     role: Role | None = None
-    key_id: UUID | None = None
+    key: KnownKey | None = None
+    session_id: UUID | None = None
+    proven_at: datetime | None = None
+
+    @property
+    def key_id(self) -> UUID | None:
+        return self.key.key_id if self.key else None
 
     @property
     def is_admin(self) -> bool:
@@ -95,6 +106,7 @@ async def admit(request: Request, rule: Rule) -> Caller:
     """The caller, if the rule lets it in; from here on a caller that acts for an organization reads nothing of
     others."""
     caller = await identify(request)
+    await count_call(request, caller, rule.rate)
     rule.check(caller, _organization_in(request))
     if rule.who is Who.MEMBER and caller.organization_id is not None:
         services: Services = request.app.state.services
@@ -112,10 +124,10 @@ def let_in(rule: Rule) -> Any:
     return Depends(admitted)
 
 
-def require(*scopes: Scope) -> Any:
+def require(*scopes: Scope, rate: RateClass = RateClass.API) -> Any:
     """Dependency: whoever acts for an organization, or the vendor, with these rights: a member by its role, a key by
     its scopes, e.g. `caller: Caller = require(Scope.LICENSES_READ)`."""
-    return let_in(of_member(*scopes))
+    return let_in(of_member(*scopes, rate=rate))
 
 
 def require_role(role: Role) -> Any:
@@ -152,8 +164,14 @@ def opened_by(what: str) -> Any:
 
 
 def address_of(request: Request) -> str:
-    """The client's network address, for rate limits; a trusted proxy's word is taken by the server in front."""
+    """The client's network address, for rate limits and keys that are bound to some: as trusted proxies say
+    (`USHER_TRUSTED_PROXIES`, api/server.py), else that of the connection."""
     return request.client.host if request.client else "unknown"
+
+
+def device_of(request: Request) -> Device:
+    """As much of who asks as is kept with a sign-in."""
+    return Device.seen(request.headers.get("user-agent"), address_of(request))
 
 
 async def _read(request: Request) -> Caller:
@@ -164,8 +182,18 @@ async def _read(request: Request) -> Caller:
         raise NotAuthenticated()
     if credential.startswith("eyJ"):
         return await _person(services, credential)
-    known = services.api_keys.remembered(credential)
-    return _program(known) if known else await run_in_threadpool(_look_up, services, credential)
+    return await program(services, credential, address_of(request))
+
+
+async def program(services: Services, secret: str, address: str) -> Caller:
+    """The caller of an API key. `NotAuthenticated`, `AddressNotAllowed`."""
+    keys = services.api_keys
+    key = keys.remembered(secret) or await run_in_threadpool(keys.identify, secret)
+    if key is None:
+        raise NotAuthenticated("This API key is not known, has expired, or was rotated or revoked.")
+    if not key.restrictions.admit(address):
+        raise AddressNotAllowed()
+    return Caller(f"key:{key.key_id}", key.organization_id, key.scopes, key=key)
 
 
 async def _person(services: Services, token: str) -> Caller:
@@ -173,26 +201,34 @@ async def _person(services: Services, token: str) -> Caller:
     if who is None:
         raise NotAuthenticated("This access token is not valid or has expired; refresh it or log in again.")
     actor = f"user:{who.user_id}"
+    if who.session_id is not None:
+        await _check_open(services, who.session_id)
     if who.organization_id is None:
-        return Caller(actor, None, frozenset(), who.user_id)
+        return Caller(actor, None, frozenset(), who.user_id, session_id=who.session_id, proven_at=who.proven_at)
     membership = who.organization_id, who.user_id
     role = services.memberships.recall_role(*membership, otherwise=_ASK)
     if role is _ASK:
         role = await run_in_threadpool(services.memberships.remember_role, *membership)
     if role is None:
         raise NotAuthenticated("You are not a member of this organization any more; log in again.")
-    return Caller(actor, who.organization_id, role.scopes, who.user_id, role)
+    return Caller(
+        actor,
+        who.organization_id,
+        role.scopes,
+        who.user_id,
+        role,
+        session_id=who.session_id,
+        proven_at=who.proven_at,
+    )
 
 
-def _look_up(services: Services, secret: str) -> Caller:
-    key = services.api_keys.identify(secret)
-    if key is None:
-        raise NotAuthenticated("This API key is not known, or was rotated or revoked.")
-    return _program(key)
-
-
-def _program(key: KnownKey) -> Caller:
-    return Caller(f"key:{key.key_id}", key.organization_id, key.scopes, key_id=key.key_id)
+async def _check_open(services: Services, session_id: UUID) -> None:
+    """An access token counts no longer than the sign-in it came of."""
+    is_open = services.login_sessions.recall_open(session_id, otherwise=_ASK)
+    if is_open is _ASK:
+        is_open = await run_in_threadpool(services.login_sessions.remember_open, session_id)
+    if not is_open:
+        raise NotAuthenticated("This sign-in has ended; log in again.")
 
 
 def _organization_in(request: Request) -> UUID | None:

@@ -60,6 +60,10 @@ Email = Annotated[
 ]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_encodable)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[A-Za-z0-9_.\-]+$")]
+FactorCode = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=6, max_length=32, pattern=r"^[A-Za-z0-9 -]+$")
+]
+"""Of an authenticator app, or for recovery."""
 Search = text(100)
 Code = text(64)
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from api.auth import PERSON, Caller, let_in, require, require_role, services_of
 from api.bodies import Body, Line, Moment
 from api.paging import Listing, Page, page_of
+from api.step_up import recently_proven
 from api.users import profile_of
 from domain.api_key import Scope
 from domain.role import Role
@@ -51,8 +52,10 @@ def delete_me(caller: Caller = let_in(PERSON), services: Services = Depends(serv
 
     409 `last_owner`: others would be left without an owner. 409 `subscriptions_running`: nobody would be left who can
     end them. An organization that is left with nobody loses its keys and what is known of it, too.
+    403 `step_up_required`: the last proof of who it is is older than ten minutes.
     """
     profile_of(services, caller)
+    recently_proven(caller, services)
     return _shown(services.deletions.schedule_person(_id(caller)))
 
 

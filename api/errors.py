@@ -13,15 +13,17 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from domain import errors
+from domain import buying_errors, errors
 from domain.errors import UsherError
 from domain.rate import Allowance
+from domain.sign_in_errors import AccessDenied, AuthorizationPending, ExpiredToken, SlowDown
 from domain.usage_errors import QuotaExceeded
 
 STATUS: dict[type[UsherError], int] = {
     errors.SignatureInvalid: 400,
     errors.NotAuthenticated: 401,
     QuotaExceeded: 402,
+    buying_errors.PaymentRequired: 402,
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
@@ -33,6 +35,7 @@ STATUS: dict[type[UsherError], int] = {
     errors.QueueFull: 429,
     errors.RateLimited: 429,
     errors.Unavailable: 503,
+    **dict.fromkeys((AuthorizationPending, SlowDown, AccessDenied, ExpiredToken), 400),  # RFC 8628, section 3.5
     UsherError: 400,
 }
 """A class without a line of its own has the status of its nearest base."""
@@ -79,7 +82,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     for status, description in {
         400: "The signature does not hold",
         401: "No credential, or one that does not hold",
-        402: "More than the plan allows",
+        402: "It has to be paid first, or is more than the plan allows",
         403: "A good credential without the right",
         404: "There is no such thing for this caller",
         405: "This address does not take this method",

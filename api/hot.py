@@ -95,8 +95,13 @@ def _refused(request: Request, refusal: Exception) -> Response:
 
 async def read_body(request: Request, model: type[M]) -> M:
     """The body as `model`; refused like a FastAPI body when it does not fit."""
+    return validated(model, await request.body())
+
+
+def validated(model: type[M], told: bytes | dict[str, str]) -> M:
+    """JSON, or the fields of a form, as `model`."""
     try:
-        return model.model_validate_json(await request.body())
+        return model.model_validate(told) if isinstance(told, dict) else model.model_validate_json(told)
     except ValidationError as error:
         problems = [{**problem, "loc": ("body", *problem["loc"])} for problem in error.errors(include_url=False)]
         raise RequestValidationError(problems) from None

@@ -9,10 +9,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
 from api.auth import ANYBODY, address_of
+from api.browser import known_device
 from api.errors import status_of
 from api.invitations import OPENING
 from api.limits import admit
-from api.logins import LOGIN
+from api.login_limits import admit_login
 from api.pages import fields, page, paragraph
 from domain.errors import InvalidRequest, NotAuthenticated, UsherError
 
@@ -44,7 +45,7 @@ def _accept(request: Request, token: str, name: str, password: str) -> str:
     admit(services, OPENING, address)
     offer = services.invitations.offer(token)
     if offer.has_account:
-        admit(services, LOGIN, f"{address} {offer.sent.email.lower()}")
+        admit_login(services, request, offer.sent.email, known_device(request))
         services.invitations.accept(token, services.logins.identify(offer.sent.email, password).id)
     elif not name.isprintable() or not name:
         raise InvalidRequest.field("full_name", "say your name")

@@ -18,6 +18,7 @@ from api.subscriptions import PeriodAnswer, ProviderAnswer
 from domain.api_key import Scope
 from domain.invoice import Invoice
 from domain.provider_facts import InvoiceStatus
+from domain.rate import RateClass
 from projections.invoices import list_invoices
 from projections.positions import position_of
 
@@ -88,7 +89,7 @@ def show_invoice(
 def show_invoice_pdf(
     invoice_id: UUID,
     language: Language | None = Query(None, description="Instead of the customer's, e.g. `de`."),
-    caller: Caller = require(Scope.INVOICES_READ),
+    caller: Caller = require(Scope.INVOICES_READ, rate=RateClass.PAPERS),
     services: Services = Depends(services_of),
 ) -> Response:
     """The invoice as a PDF for a bookkeeper: the same bytes for the same invoice."""
@@ -101,7 +102,7 @@ def show_credit_note_pdf(
     invoice_id: UUID,
     credit_note_id: UUID,
     language: Language | None = Query(None, description="Instead of the customer's, e.g. `de`."),
-    caller: Caller = require(Scope.INVOICES_READ),
+    caller: Caller = require(Scope.INVOICES_READ, rate=RateClass.PAPERS),
     services: Services = Depends(services_of),
 ) -> Response:
     """A credit note of the invoice as a PDF."""

@@ -10,10 +10,14 @@ from uuid import UUID
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, Field
 
-from api.auth import ANYBODY, PERSON, Caller, address_of, let_in, opened_by, services_of
-from api.bodies import Body, Email, Password, Token
+from api.auth import ANYBODY, PERSON, Caller, device_of, let_in, opened_by, services_of
+from api.bodies import Body, Email, FactorCode, Password, Token
 from api.limits import Limit, admit
+from api.login_limits import admit_login, check_second_factor
+from api.step_up import recently_proven
 from domain.errors import RateLimited
+from domain.sign_in import Way
+from domain.user import User
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -21,8 +25,6 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["people"])
 
-LOGIN = Limit("login", 10, timedelta(minutes=1))
-_LOGIN_ADDRESS = Limit("login-address", 60, timedelta(minutes=1))
 _PASSWORD = Limit("change-password", 10, timedelta(minutes=1))
 _MAILS = Limit("forgot-password", 5, timedelta(hours=1))
 
@@ -31,6 +33,8 @@ class LoginBody(Body):
     email: Email
     password: Password
     organization_id: UUID | None = Field(None, description="To act for; else the one that was joined first.")
+    code: FactorCode | None = Field(None, description="Of the second factor, for whoever has one.")
+    device_token: Token | None = Field(None, description="Of an earlier log-in from this device, if there was one.")
 
 
 class RefreshBody(Body):
@@ -61,27 +65,31 @@ class CredentialsAnswer(BaseModel):
     token_type: str = "Bearer"
     expires_in: int
     organization_id: UUID | None = Field(description="What the tokens speak for; null for a member of none.")
+    device_token: str | None = Field(
+        None, description="At a log-in: to be kept, and sent with the next one from this device."
+    )
 
 
 @router.post("/auth/login", dependencies=[ANYBODY])
 def log_in(body: LoginBody, request: Request, services: Services = Depends(services_of)) -> CredentialsAnswer:
-    """An access token for 15 minutes and a refresh token that is good once."""
-    address = address_of(request)
-    admit(services, LOGIN, f"{address} {body.email.lower()}")
-    admit(services, _LOGIN_ADDRESS, address)
-    return _credentials(services.logins.log_in(**body.model_dump()))
+    """An access token for 15 minutes and a refresh token that is good once. 401 `second_factor_required` when the
+    password is right and `code` is missing."""
+    is_familiar = admit_login(services, request, body.email, body.device_token)
+    user = services.logins.identify(body.email, body.password)
+    check_second_factor(services, user, body.code, is_familiar=is_familiar)
+    return let_person_in(request, user, body.organization_id, is_familiar=is_familiar)
 
 
 @router.post("/auth/refresh", dependencies=[opened_by("refresh token")])
 def refresh(body: RefreshBody, services: Services = Depends(services_of)) -> CredentialsAnswer:
     """The next pair of tokens. A refresh token that comes a second time ends its session."""
-    return _credentials(services.logins.refresh(body.refresh_token))
+    return credentials_answer(services.logins.refresh(body.refresh_token))
 
 
 @router.post("/auth/switch", dependencies=[opened_by("refresh token")])
 def switch(body: SwitchBody, services: Services = Depends(services_of)) -> CredentialsAnswer:
     """As `refresh`, for another organization of the person: the next pair of tokens speaks for that one."""
-    return _credentials(services.logins.switch(body.refresh_token, body.organization_id))
+    return credentials_answer(services.logins.switch(body.refresh_token, body.organization_id))
 
 
 @router.post("/auth/logout", status_code=204, dependencies=[opened_by("refresh token")])
@@ -107,12 +115,32 @@ def reset_password(body: ResetBody, services: Services = Depends(services_of)) -
 
 @router.post("/auth/change-password")
 def change_password(
-    body: ChangePasswordBody, caller: Caller = let_in(PERSON), services: Services = Depends(services_of)
+    body: ChangePasswordBody,
+    request: Request,
+    caller: Caller = let_in(PERSON),
+    services: Services = Depends(services_of),
 ) -> CredentialsAnswer:
-    """A new password; ends every session, and answers the tokens of a new one."""
+    """A new password; ends every session, and answers the tokens of a new one. 403 `step_up_required` for whoever has a
+    second factor and last proved it more than ten minutes ago."""
     admit(services, _PASSWORD, str(caller.user_id))
+    if services.store.fetch(User, caller.user_id).has_second_factor:
+        recently_proven(caller, services)
     user = services.users.change_password(caller.user_id, current=body.current_password, new=body.new_password)
-    return _credentials(services.logins.start(user, caller.organization_id))
+    return let_person_in(request, user, caller.organization_id, is_familiar=True)
+
+
+def let_person_in(
+    request: Request,
+    user: User,
+    organization_id: UUID | None,
+    *,
+    way: Way = Way.PASSWORD,
+    is_familiar: bool = False,
+) -> CredentialsAnswer:
+    """Tokens for somebody whose right to them is proven."""
+    services: Services = request.app.state.services
+    given = services.logins.start(user, organization_id, way=way, device=device_of(request), is_familiar=is_familiar)
+    return credentials_answer(given._replace(device_token=services.guessing.device_token(user)))
 
 
 def mail_reset_link(services: Services, email: str) -> None:
@@ -122,5 +150,5 @@ def mail_reset_link(services: Services, email: str) -> None:
         services.users.forget_password(email)
 
 
-def _credentials(credentials: Credentials) -> CredentialsAnswer:
+def credentials_answer(credentials: Credentials) -> CredentialsAnswer:
     return CredentialsAnswer(**credentials._asdict())

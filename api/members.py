@@ -13,6 +13,7 @@ from api.bodies import Body, Moment
 from api.idempotency import RepeatableRoute
 from api.paging import Listing, Page, page_of
 from api.parameters import known_parameters
+from api.step_up import recently_proven
 from domain.api_key import Scope
 from domain.role import Role
 
@@ -108,8 +109,10 @@ def transfer_ownership(
     caller: Caller = require_role(Role.OWNER),
     services: Services = Depends(services_of),
 ) -> MemberAnswer:
-    """Another member becomes the owner, the caller an admin."""
+    """Another member becomes the owner, the caller an admin. 403 `step_up_required` when the last proof of who it is is
+    older than ten minutes."""
     own = organization_of(organization_id, caller)
+    recently_proven(caller, services)
     services.members.transfer_ownership(own, body.user_id, by=caller.user_id)
     return _shown(services.members.find(own, body.user_id))
 

@@ -18,6 +18,7 @@ from api.app import BASE
 from api.auth import ANYBODY
 from api.health import FOLLOWERS, PROCESSES
 from api.middleware import access_log
+from application.provider_commands import PROVIDER
 from domain.errors import Unavailable
 from domain.seat_denial import Denial
 from projections.log import EVENTS
@@ -125,6 +126,7 @@ class EngineState:
                 *self._followers(),
                 *self._work(),
                 *self._webhooks(),
+                *self._reconciliation(),
                 self._processes(),
                 *self._seat_pool(),
                 *self._retention(),
@@ -185,6 +187,18 @@ class EngineState:
             behind.add_metric([rule], float(run["is_behind"]))
             at.add_metric([rule], run["ran_at"].timestamp())
         yield from (rows, behind, at)
+
+    def _reconciliation(self) -> Iterator[GaugeMetricFamily]:
+        """Absent before the first look: nothing is known then."""
+        figures = self._services.reconciliation_records.figures(PROVIDER)
+        if not figures["complete_at"]:
+            return
+        drift = GaugeMetricFamily("usher_provider_drift", "What a provider had otherwise, of a day.", labels=["state"])
+        drift.add_metric(["repaired"], figures["repaired"])
+        drift.add_metric(["left"], figures["found"] - figures["repaired"])
+        yield drift
+        age = (self._services.clock.now() - figures["complete_at"]).total_seconds()
+        yield GaugeMetricFamily("usher_reconciliation_age_seconds", "Since the last one that was complete.", value=age)
 
     def _seat_pool(self) -> Iterator[Metric]:
         mode = self._services.database.fetch_one("select pool, generation from seat_pool_mode")

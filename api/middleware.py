@@ -69,7 +69,7 @@ class Frame:
         scope["request_id"] = request_id
         with acting("anonymous", f"request:{request_id}") as attribution:
             scope["attribution"] = attribution
-            await self._run(scope, receive, _Answering(send, request_id), length)
+            await self._run(scope, receive, _Answering(send, request_id, scope), length)
 
     async def _run(self, scope: Scope, receive: Receive, answering: _Answering, length: bytes | None) -> None:
         began = time.perf_counter()
@@ -97,10 +97,11 @@ class Frame:
 class _Answering:
     """Sends the answer on, with the headers that every answer carries."""
 
-    __slots__ = ("_request_id", "_send", "status")
+    __slots__ = ("_request_id", "_scope", "_send", "status")
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, scope: Scope) -> None:
         self._send = send
+        self._scope = scope
         self._request_id = request_id
         self.status = 0
 
@@ -113,9 +114,17 @@ class _Answering:
                 *given,
                 *_ALWAYS,
                 *(header for header in _UNLESS_GIVEN if header[0] not in names),
+                *_rate_headers(self._scope, names),
                 (b"x-request-id", self._request_id.encode()),
             ]
         await self._send(message)
+
+
+def _rate_headers(scope: Scope, names: list[bytes]) -> list[tuple[bytes, bytes]]:
+    """What is left of the caller's rate, unless the answer tells of one that it was refused or paced by."""
+    if "rate" not in scope or b"ratelimit-limit" in names:
+        return []
+    return [(name.lower().encode(), value.encode()) for name, value in scope["rate"].items()]
 
 
 def _read(headers: list[tuple[bytes, bytes]]) -> tuple[str, bytes | None]:

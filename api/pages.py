@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from email_validator import EmailNotValidError, validate_email
 from fastapi import APIRouter, BackgroundTasks, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False, dependencies=[ANYBODY])
 
 _STYLE = """
+:root { color-scheme: light dark; }
 body { font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 10vh auto; padding: 0 1rem; color: #1c1e26; }
 h1 { font-size: 1.5rem; }
 label { display: block; margin: 1rem 0 .25rem; }
-input, button { font: inherit; padding: .6rem 1.2rem; border: 1px solid #767b8a; border-radius: 6px; }
+input, button, select { font: inherit; padding: .6rem 1.2rem; border: 1px solid #767b8a; border-radius: 6px; }
 input { width: 100%; box-sizing: border-box; }
 button { margin-top: 1rem; border-color: #2447c8; background: #2447c8; color: #fff; }
+button.other { background: transparent; color: inherit; border-color: #767b8a; }
+:focus-visible { outline: 3px solid #f0a000; outline-offset: 2px; }
+.code { font: 600 1.8rem ui-monospace, monospace; letter-spacing: .15em; }
 dt { font-family: ui-monospace, monospace; font-weight: 600; margin-top: 1rem; }
 dd { margin: 0; }
 .problem { color: #a11; }
@@ -98,6 +103,27 @@ async def forgot(request: Request, tasks: BackgroundTasks) -> HTMLResponse:
     return page("Look into your mailbox", paragraph("If this address has an account, a link is on its way."))
 
 
+@router.get("/confirm-email")
+async def confirm_email_form(token: str = "") -> HTMLResponse:
+    """Where the link to a new address leads; programs that look at mails open it too, so a click is asked for."""
+    return page(
+        "Confirm your new address",
+        '<form method="post" action="/confirm-email">'
+        f'<input type="hidden" name="token" value="{escape(token[:4096])}"><button>Confirm</button></form>',
+    )
+
+
+@router.post("/confirm-email")
+async def confirm_email(request: Request) -> HTMLResponse:
+    """From now on it is the person's address."""
+    (token,) = await fields(request, "token")
+    try:
+        await run_in_threadpool(request.app.state.services.email_addresses.confirm, token)
+    except UsherError as error:
+        return page("This link does not work", paragraph(error.message), status=status_of(error))
+    return page("Your address is changed", paragraph("Log in with the new one from now on."))
+
+
 @router.get("/docs/errors")
 async def errors_page() -> HTMLResponse:
     """What every error code means; the `docs` link of each error leads here."""
@@ -128,6 +154,14 @@ async def fields(request: Request, *names: str) -> list[str]:
     except ValueError:
         raise InvalidRequest("The form has too many fields.") from None
     return [form.get(name, [""])[0] for name in names]
+
+
+def spelled(email: str) -> str:
+    """A typed address as the API spells addresses; what is none is nobody's."""
+    try:
+        return validate_email(email.strip()[:254], check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError:
+        return "nobody@invalid"
 
 
 def paragraph(text: str, *, kind: str = "") -> str:

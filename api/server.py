@@ -57,6 +57,7 @@ def serve(services: Services, listening: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=services.settings.trusted_proxies,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=_FINISH_WITHIN,
     )

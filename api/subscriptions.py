@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.auth import Caller, require, services_of
 from api.bodies import Line, Moment
@@ -40,6 +40,18 @@ class ProviderAnswer(BaseModel):
         return cls(name=thing.provider, id=thing.provider_id)
 
 
+class PendingChangeAnswer(BaseModel):
+    """What the subscription becomes later. It can be withdrawn: `DELETE /subscriptions/{id}/change`."""
+
+    plan: str
+    plan_version: int
+    price: str
+    seats: int
+    reason: Literal["scheduled", "awaiting_payment"]
+    at: Moment = Field(description="When it takes effect; of one that awaits its payment, until when that is awaited.")
+    invoice_id: UUID | None = Field(description="The invoice that has to be paid; its `pay_url` says where.")
+
+
 class SubscriptionAnswer(BaseModel):
     id: UUID
     organization_id: UUID
@@ -52,6 +64,7 @@ class SubscriptionAnswer(BaseModel):
     trial_end: Moment | None
     cancel_at: Moment | None
     ended_at: Moment | None
+    pending_change: PendingChangeAnswer | None
     provider: ProviderAnswer
 
 
@@ -92,6 +105,11 @@ def show_subscription(
     """One subscription, from the log."""
     subscription = services.store.fetch(Subscription, subscription_id)
     caller.must_see(subscription.organization_id, "subscription", subscription_id)
+    return subscription_answer(services, subscription)
+
+
+def subscription_answer(services: Services, subscription: Subscription) -> SubscriptionAnswer:
+    """From the log."""
     purchase = subscription.purchase
     plan = services.catalog.plan(purchase.plan).terms(purchase.plan_version)
     return SubscriptionAnswer(**subscription_document(subscription, plan))

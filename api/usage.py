@@ -15,6 +15,7 @@ from starlette.responses import Response
 from api.access import of_member
 from api.auth import identify
 from api.bodies import Body, Time
+from api.call_rates import count_call
 from api.errors import rate_headers
 from api.hot import HotRoute, answer_json, operation, read_body
 from api.quantities import Amount, Quantity
@@ -26,6 +27,7 @@ from domain.api_key import Scope
 from domain.errors import InvalidRequest, RateLimited
 from domain.limit import Each
 from domain.meter import shown
+from domain.rate import RateClass
 from domain.rights import LimitInForce
 from domain.usage import MOST_RECORDS, Told
 from domain.usage_errors import QuotaExceeded
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from api.auth import Caller
 
 MOST_CHECKS = 20
-_WRITES = of_member(Scope.USAGE_WRITE)
+_WRITES = of_member(Scope.USAGE_WRITE, rate=RateClass.INTAKE)
 _LONGEST = timedelta(hours=1)
 RecordId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[!-~]+$")]
 Subject = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
@@ -208,6 +210,7 @@ async def account_of(
 
 async def _caller(request: Request) -> Caller:
     caller = await identify(request)
+    await count_call(request, caller, _WRITES.rate)
     _WRITES.check(caller)
     return caller
 

@@ -122,6 +122,24 @@ class Billing:
         with acting("worker:deadlines", f"subscription:{subscription_id}"):
             self._works.run(lambda work, now: self._settle(work, subscription_id, now))
 
+    def take_in(
+        self, provider: str, facts: Sequence[ProviderFact], also: Callable[[Work, datetime], None] = lambda *_: None
+    ) -> None:
+        """What a provider answered us goes the way of a webhook, all of it with what is stored `also` or not at all.
+
+        Raises `ParentUnknown` and `NotOurs` when it cannot be, `Unavailable` when the provider was to be asked more.
+        """
+        asked: dict[str, bool] = {}
+        arrived: list[str] = []
+
+        def decide(work: Work, now: datetime) -> None:
+            arrived[:] = [name for fact in facts for name in self._rules.apply(work, provider, fact, now, asked)]
+            also(work, now)
+
+        self._again_with_parents(lambda: self._works.run(decide), provider, asked)
+        for waiting in self._records.waiting_for(provider, arrived) if arrived else ():
+            self._wake(waiting)
+
     def _settle(self, work: Work, subscription_id: UUID, now: datetime) -> None:
         self._entitling.settle(work, work.fetch(Subscription, subscription_id), now)
 

@@ -11,7 +11,7 @@ from application.work import Work
 from domain.ids import billing_account_id, invoice_id_for, license_id_for, payment_id_for, subscription_id_for
 from domain.invoice_facts import InvoiceReport
 from domain.payment_facts import ApplicationReport, ChargeReport, IntentReport, PaymentFact
-from domain.provider_facts import CustomerReport, ProviderFact, SubscriptionReport
+from domain.provider_facts import CustomerReport, ProviderFact, ScheduleReport, SubscriptionReport
 
 
 class ParentUnknown(Exception):
@@ -52,6 +52,8 @@ def streams_about(provider: str, fact: ProviderFact) -> Iterator[UUID]:
         case SubscriptionReport(subscription=str(name)) | InvoiceReport(subscription=str(name)):
             id = subscription_id_for(provider, name)
             yield from (id, license_id_for(id))
+        case ScheduleReport():
+            yield subscription_id_for(provider, fact.subscription)
     match fact:
         case InvoiceReport() | ApplicationReport():
             yield invoice_id_for(provider, fact.invoice)

@@ -16,7 +16,7 @@ from domain.catalog import CatalogFile, MeterEntry, PlanEntry, ProductEntry, ref
 from domain.documents import Document
 from domain.errors import ConcurrentChange, NotFound
 from domain.meter import Meter, MeterTerms, implied
-from domain.plan import Plan, PricedPlan
+from domain.plan import Plan, PricedPlan, PriceTag
 from domain.price_book import PriceBook
 from domain.product import Product
 from domain.vendor import Vendor
@@ -143,8 +143,14 @@ class Catalog:
 
         Also of withdrawn plans and replaced prices, for subscriptions that run on them.
         """
-        plan = self._book().plan_of(reference)
-        return self.plan(plan).priced(reference) if plan else None
+        book = self._book()
+        plan, link = book.plan_of(reference), book.links.get(reference)
+        return self.plan(plan).priced(reference, link.tag if link else None) if plan else None
+
+    def plan_with(self, tag: PriceTag) -> str | None:
+        """The code of the plan that has this very price in some version; None when none has."""
+        plan = self._book().references.get(tag.code)
+        return plan if plan and self.plan(plan).priced(tag.code, tag) else None
 
     def price_on_sale(self, reference: str) -> PricedPlan:
         """What can be bought under this reference today. `NotFound` for a price that is unknown or not sold now."""

@@ -58,7 +58,8 @@ class Erasure:
         transaction; it is told which organizations are left with nobody.
         """
         joined = [each.organization_id for each in self._memberships.of_user(user_id)]
-        self._works.run(lambda work, now: self._erase(work, user_id, joined, beside, now))
+        with self._sessions.ended_of(user_id):
+            self._works.run(lambda work, now: self._erase(work, user_id, joined, beside, now))
         self._keys.forget()
         for organization_id in joined:
             self._memberships.changed(organization_id, user_id)

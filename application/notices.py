@@ -8,6 +8,7 @@ from uuid import UUID
 
 from application.license_document import license_file_document
 from application.member_notices import MEMBER_EVENTS, MemberNotices
+from application.sign_in_notices import SIGN_IN_EVENTS, SignInNotices
 from application.store import Store
 from domain.custody import Custody
 from domain.ids import license_id_for, message_id, meter_id
@@ -43,6 +44,7 @@ class Notices:
         organizations: Organizations,
         users: Users,
         members: MemberNotices,
+        sign_ins: SignInNotices,
         webhooks: WebhookNotices,
         keys: LicenseKeys,
         license_file: Callable[[Mapping[str, Any]], bytes],
@@ -55,6 +57,7 @@ class Notices:
         self._organizations = organizations
         self._users = users
         self._members = members
+        self._sign_ins = sign_ins
         self._webhooks = webhooks
         self._keys = keys
         self._license_file = license_file
@@ -67,6 +70,8 @@ class Notices:
         id = message_id(event.originator_id, event.originator_version, kind)
         if isinstance(event, User.Registered | User.PasswordResetRequested | User.PasswordChanged):
             return self._to_person(id, kind, event)
+        if isinstance(event, SIGN_IN_EVENTS):
+            return self._sign_ins.of(id, kind, event)
         if isinstance(event, MEMBER_EVENTS):
             return self._members.of(id, kind, event)
         if isinstance(event, DELETION_EVENTS):

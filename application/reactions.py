@@ -12,7 +12,7 @@ from domain.license import License
 from domain.organization import Organization
 from domain.quota import Quota
 from domain.subscription import Subscription
-from domain.user import User
+from domain.user import LinkCause, User
 from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 
 CLAIM_ACCOUNT = "claim_account"
@@ -46,6 +46,10 @@ def _disabled(event: WebhookEndpoint.Disabled) -> list[str]:
     return [] if event.reason is DisabledReason.BY_HAND else [mail("webhook_endpoint_disabled")]
 
 
+def _sign_in_link(event: User.SignInLinkRequested) -> list[str]:
+    return [mail("sign_in_link" if event.cause is LinkCause.ASKED_FOR else "sign_in_slowed")]
+
+
 ERRANDS: Mapping[type[Event], _Errands] = {
     User.Registered: _always(mail("verify_email")),
     User.EmailVerified: _always(CLAIM_PURCHASES),
@@ -53,6 +57,16 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     User.PasswordChanged: _always(mail("password_changed")),
     User.DeletionScheduled: _always(mail("deletion_scheduled")),
     Custody.DeletionScheduled: _always(mail("deletion_scheduled")),
+    User.SignInLinkRequested: _sign_in_link,
+    User.NewDeviceSignedIn: _always(mail("new_device")),
+    User.EmailChangeRequested: _always(mail("confirm_new_email"), mail("email_changing")),
+    User.EmailChanged: _always(mail("email_changed")),
+    User.IdentityLinked: _always(mail("sign_in_changed")),
+    User.IdentityUnlinked: _always(mail("sign_in_changed")),
+    User.SecondFactorAdded: _always(mail("sign_in_changed")),
+    User.SecondFactorRemoved: _always(mail("sign_in_changed")),
+    User.RecoveryCodesRenewed: _always(mail("sign_in_changed")),
+    User.RecoveryCodeUsed: _always(mail("sign_in_changed")),
     User.Erased: _always(REMOVE_ENDPOINTS),
     Organization.MemberInvited: _always(mail("invitation")),
     Organization.RoleChanged: _always(mail("member_role_changed")),

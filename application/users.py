@@ -20,12 +20,13 @@ from domain.user import User
 if TYPE_CHECKING:
     from adapters.clock import Clock
     from adapters.database import Row
-    from adapters.login_sessions import LoginSession, LoginSessions
+    from adapters.login_sessions import LoginSessions
     from adapters.memberships import Memberships
     from adapters.passwords import Passwords
     from adapters.personal_data import Person, PersonalData
     from adapters.tokens import Tokens
     from application.store import Store
+    from domain.sign_in import LoginSession
 
 VERIFY_WITHIN = timedelta(days=2)
 RESET_WITHIN = timedelta(hours=1)
@@ -118,7 +119,9 @@ class Users:
         attribution().actor = f"user:{user.id}"
         user.reset_password(credential_version=claims["ver"], now=now)
         self._passwords.check_new(password, email=self._person(user.id).email)
-        self._put(user, rows=[*self._new_password(user.id, password), self._people.mark_verified(user.id, now)])
+        verified = self._people.mark_verified(user.id, now)
+        with self._sessions.ended_of(user.id):
+            self._put(user, rows=[*self._new_password(user.id, password), verified])
         return user
 
     def change_password(self, user_id: UUID, *, current: str, new: str) -> User:
@@ -128,8 +131,14 @@ class Users:
             raise NotAuthenticated("The current password is not right.")
         self._passwords.check_new(new, email=person.email, field="new_password")
         user.change_password(now=self._clock.now())
-        self._put(user, rows=self._new_password(user_id, new))
+        with self._sessions.ended_of(user_id):
+            self._put(user, rows=self._new_password(user_id, new))
         return user
+
+    def check_password(self, user_id: UUID, password: str) -> None:
+        """`NotAuthenticated` when it is wrong."""
+        if not self._passwords.verify(password, self._person(user_id).password_hash):
+            raise NotAuthenticated("The password is not right.")
 
     def rename(
         self,
@@ -178,8 +187,18 @@ class Users:
         return [(get_topic(type(event)), cast(Event, event).timestamp) for event in self._store.events.get(user_id)]
 
     def sessions(self, user_id: UUID) -> Sequence[LoginSession]:
-        """Where the person is logged in."""
-        return self._sessions.of_user(user_id)
+        """Where the person is logged in, the oldest first."""
+        now = self._clock.now()
+        return [each for each in self._sessions.of_user(user_id) if each.expires_at > now]
+
+    def end_session(self, user_id: UUID, session_id: UUID) -> None:
+        """`NotFound` when it is none of this person's."""
+        if not self._sessions.end_of(user_id, session_id):
+            raise NotFound.of("sign-in", session_id)
+
+    def end_other_sessions(self, user_id: UUID, kept: UUID | None) -> None:
+        """All but the one."""
+        self._sessions.end_others(user_id, kept)
 
     def verification_link(self, user_id: UUID) -> Link | None:
         """For the mail after `User.Registered`; None when nobody is left to write to or the address is proven."""

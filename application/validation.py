@@ -72,6 +72,15 @@ class Validation:
         license["seats"]["used"] = view.used
         return Validity(code, license)
 
+    async def standing(self, license_id: UUID) -> View:
+        """How a licence that there is stands now. `Unavailable` when nobody can be asked."""
+        for _ in range(3):
+            view = await self._pool.look(license_id)
+            if view is not None:
+                return view
+            await self._loading.load(license_id)
+        raise Unavailable(retry_after=1)
+
     async def _find(self, license_key: str) -> View | None:
         try:
             digest = parse(license_key).digest

@@ -144,6 +144,8 @@ def _api_key(key: ApiKey, _: Any) -> Document:
             "organization_id": key.organization_id,
             "prefix": key.prefix,
             "scopes": sorted(key.scopes),
+            "expires_at": key.expires_at,
+            "former_secret_until": key.former_until,
             "revoked": key.revoked,
         }
     }

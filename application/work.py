@@ -58,16 +58,21 @@ class Work:
         return [each for each in self._loaded.values() if isinstance(each, kind) and each.pending_events]
 
     @property
+    def pending(self) -> tuple[Aggregate, ...]:
+        """Whatever has something to store."""
+        return tuple(each for each in self._loaded.values() if each is not None and each.pending_events)
+
+    @property
     def touched(self) -> tuple[UUID, ...]:
         """The streams that have something to store."""
-        return tuple(each.id for each in self._loaded.values() if each is not None and each.pending_events)
+        return tuple(each.id for each in self.pending)
 
     def save(self) -> int:
         """Stores all of it or nothing; the library's `IntegrityError` when somebody was faster: begin again.
 
         Also when somebody changed what was only looked at: a decision holds for what it has seen, or not at all.
         """
-        changed = [each for each in self._loaded.values() if each is not None and each.pending_events]
+        changed = self.pending
         if not changed and not self.rows:
             return 0
         return self._store.put(*changed, rows=[*self.rows, self._still_as_seen()])

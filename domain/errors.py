@@ -20,16 +20,21 @@ An error knows its sentence and its machine code; which HTTP status it becomes i
     │   ├── ActivationsExhausted    too many machines were bound lately; retry_after says when the next may be
     │   └── ConcurrentChange        somebody else changed it first, several times
     ├── NotAuthenticated            no credential, or one that does not hold
+    │   ├── SecondFactorRequired, SecondFactorInvalid, ProviderRefused   see sign_in_errors.py
     │   ├── LicenseKeyInvalid
     │   ├── LeaseInvalid
     │   └── TicketInvalid
     ├── NotAllowed                  a good credential without the right
     │   ├── EmailNotVerified
+    │   ├── SecondFactorDemanded    the organization wants one of its members: see sign_in_errors.py
+    │   ├── StepUpRequired          the last proof of who it is is too old: see sign_in_errors.py
+    │   ├── AddressNotAllowed       an API key from another address than it may be used from: see key_errors.py
     │   ├── SeatNotAllowed          the licence's lists leave this user or machine out
     │   ├── LicenseSuspended
     │   ├── LicenseExpired
     │   └── LicenseRevoked
     ├── QuotaExceeded               the plan's limit is reached; details says which: see usage_errors.py
+    ├── AuthorizationPending, SlowDown, AccessDenied, ExpiredToken   of the device flow: see sign_in_errors.py
     ├── SignatureInvalid            a webhook or a link that does not prove its origin
     ├── SessionClosed               the seat session has ended; details.reason says why
     ├── TicketClosed                the place in the queue is gone; details.reason says why

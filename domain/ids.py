@@ -61,6 +61,10 @@ def tax_rate_id_for(provider: str, rate: str) -> UUID:
     return uuid5(_USHER, f"tax-rate/{provider}/{rate}")
 
 
+def sign_in_policy_id_for(organization_id: UUID) -> UUID:
+    return uuid5(organization_id, "sign-in-policy")
+
+
 def vendor_id() -> UUID:
     """The one stream that says who sells."""
     return uuid5(_USHER, "vendor")
@@ -74,6 +78,16 @@ def billing_account_id(provider: str, customer: str) -> UUID:
 def organization_id_for(provider: str, customer: str) -> UUID:
     """The organization made from a provider's customer that never registered with us."""
     return uuid5(_USHER, f"organization/{provider}/{customer}")
+
+
+def provider_desk_id(provider: str, subject: UUID) -> UUID:
+    """The stream of what a provider is asked to do about one thing."""
+    return uuid5(_USHER, f"provider-desk/{provider}/{subject}")
+
+
+def provider_command_id(desk: UUID, number: int) -> UUID:
+    """Command `number` (from 1) of a desk: the key under which the provider does it once."""
+    return uuid5(desk, f"command/{number}")
 
 
 def license_id_for(subscription_id: UUID) -> UUID:

@@ -220,6 +220,7 @@ class License(Aggregate):
 
         def apply(self, license: License) -> None:
             license.revoked_reason = self.reason
+            license.payment, license.is_held_by_payment = GOOD, False  # of a refund and an end either may be told first
 
     class Resized(Aggregate.Event):
         TOPIC = "license.resized"
@@ -251,8 +252,7 @@ class License(Aggregate):
         reason: str
 
         def apply(self, license: License) -> None:
-            license.expires_at = self.expires_at
-            license.is_expired = False
+            license.expires_at, license.is_expired = self.expires_at, False
 
     class SeatRulesSet(Aggregate.Event):
         """People are known by digests here; their names are kept where they can be erased."""

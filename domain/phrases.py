@@ -17,12 +17,11 @@ from domain.money import Money
 from domain.payment import Payment
 from domain.plan import Interval, PlanTerms, Price
 from domain.price_book import PriceBook
+from domain.provider_desk import Asked, Ended
 from domain.provider_facts import DisputeOutcome, Figures
-from domain.queue_ticket import QueueTicket
-from domain.seat import CloseReason, Seat
-from domain.seat_denial import Denial, SeatDenial
 from domain.standing import PaymentStanding
-from domain.subscription import Purchase, Subscription
+from domain.subscription import Subscription
+from domain.subscription_terms import Purchase
 from domain.webhook_endpoint import DisabledReason
 
 
@@ -80,8 +79,20 @@ def by(user_id: UUID | None) -> str:
 _PROVIDERS = {"stripe": "Stripe", "lemonsqueezy": "Lemon Squeezy", "phonepe": "PhonePe"}
 
 
+def key_bounds(expires_at: datetime | None, networks: int, product: str | None = None) -> str:
+    """From where, until when and for what an API key is good; nothing when without bounds."""
+    bounds = [f"for product {product}"] if product else []
+    bounds += [f"from {count(networks, 'network')} only"] if networks else []
+    bounds += [f"until {when(expires_at)}"] if expires_at else []
+    return "".join(f", {each}" for each in bounds)
+
+
 def provider(code: str) -> str:
     return _PROVIDERS.get(code, code)
+
+
+def command(event: Asked | Ended) -> str:
+    return f" (command {event.number})"
 
 
 # --- what is sold ---
@@ -142,56 +153,6 @@ def recovered(event: License.PaymentRecovered) -> str:
     return "The payments are in order; nothing holds the licence back on their account"
 
 
-_LEFT = {
-    CloseReason.EXPIRED: "fell free: its client was not heard from in time",
-    CloseReason.RELEASED: "was given back",
-    CloseReason.EVICTED: "was cleared by an administrator",
-    CloseReason.SUSPENDED: "was cleared: the licence was suspended",
-    CloseReason.RESIZED: "was cleared: the licence has fewer seats now",
-    CloseReason.REVOKED: "was cleared: the licence was revoked",
-    CloseReason.SWAPPED: "was handed over to another machine",
-    CloseReason.BORROWED: "was taken along by its machine",
-}
-
-
-def opened(event: Seat.SessionOpened) -> str:
-    away = f", borrowed until {when(event.borrowed_until)}" if event.borrowed_until else ""
-    above = ", above the seats that were bought" if event.overage else ""
-    return f"Seat {event.seat} of licence {short(event.license_id)} was taken{away}{above}"
-
-
-def closed(event: Seat.SessionClosed) -> str:
-    note = f" ({event.note})" if event.note else ""
-    return f"Seat {event.seat} of licence {short(event.license_id)} {_LEFT[event.reason]}{note}"
-
-
-_DENIED = {
-    Denial.EXHAUSTED: "all its seats are taken ({limit})",
-    Denial.USER: "its user holds as many as one may ({limit})",
-    Denial.GROUP: "its group holds as many as it may ({limit})",
-    Denial.RESERVED: "the free seats are reserved for others",
-    Denial.QUEUE: "others wait for a seat",
-    Denial.BORROWED: "as many seats are away as may be ({limit})",
-    Denial.NOT_ALLOWED: "the rules leave it out",
-    Denial.SUSPENDED: "the licence is suspended",
-    Denial.EXPIRED: "the licence has expired",
-    Denial.REVOKED: "the licence was revoked",
-}
-
-
-def denied(event: SeatDenial.Denied) -> str:
-    reason = _DENIED[event.reason].format(limit=event.limit)
-    return f"Machine {event.fingerprint_digest[:8]}… got no seat of licence {short(event.license_id)}: {reason}"
-
-
-def queued(event: QueueTicket.Taken) -> str:
-    first = f", with priority {event.priority}" if event.priority else ""
-    return f"Somebody took a place in the queue for a seat of licence {short(event.license_id)}{first}"
-
-
-# --- subscriptions, invoices, reports ---
-
-
 def bought(purchase: Purchase) -> str:
     return f"plan {purchase.plan} (version {purchase.plan_version}) at price {purchase.price}"
 
@@ -205,6 +166,20 @@ def started(event: Subscription.Started) -> str:
 def status_changed(event: Subscription.StatusChanged) -> str:
     over = f"; it ended on {when(event.ended_at)}" if event.ended_at else ""
     return f"The subscription is {event.status.replace('_', ' ')} now{over}"
+
+
+def held(event: Subscription.HeldChangeSet) -> str:
+    if (change := event.change) is None:
+        return "No change waits for its payment any more"
+    what = f"{count(change.quantity, 'unit')} of {bought(change.purchase)}"
+    return f"A change to {what} waits for its payment {until(change.expires_at)}"
+
+
+def planned(event: Subscription.PlannedChangeSet) -> str:
+    if (change := event.change) is None:
+        return f"Schedule {event.schedule} plans nothing{' any more' * event.was_planned}"
+    what = f"{count(change.quantity, 'unit')} of {bought(change.purchase)}"
+    return f"From {when(change.takes_effect_at)} on the subscription will buy {what}"
 
 
 def disputed(event: Subscription.PaymentDisputed) -> str:

@@ -31,6 +31,16 @@ _THREE_YEARS = {Interval.DAY: 1095, Interval.WEEK: 156, Interval.MONTH: 36, Inte
 
 
 @dataclass(frozen=True)
+class PriceTag:
+    """What a price asks for, under which code: another amount under the same code is another price."""
+
+    code: str
+    money: Money
+    interval: Interval
+    interval_count: int = 1
+
+
+@dataclass(frozen=True)
 class Price:
     """What one unit of a plan costs every `interval_count` intervals, or once.
 
@@ -42,6 +52,10 @@ class Price:
     interval: Interval
     interval_count: int = 1
     stripe_price: str | None = None
+
+    @property
+    def tag(self) -> PriceTag:
+        return PriceTag(self.code, self.money, self.interval, self.interval_count)
 
     @property
     def references(self) -> frozenset[str]:
@@ -155,11 +169,13 @@ class Plan(Aggregate):
             raise NotFound.of(f"version {number} of plan", self.code)
         return self.versions[number - 1]
 
-    def priced(self, reference: str) -> PricedPlan | None:
-        """The newest version that has this price code or Stripe id; on sale when it is the current one."""
+    def priced(self, reference: str, tag: PriceTag | None = None) -> PricedPlan | None:
+        """The newest version that has this price code or Stripe id, or a price of this tag; on sale when it is the
+        current one."""
         for number in range(self.current_version, 0, -1):
             terms = self.terms(number)
-            if price := terms.price(reference):
+            price = terms.price(tag.code if tag else reference)
+            if price and (tag is None or price.tag == tag):
                 on_sale = number == self.current_version and not self.withdrawn
                 return PricedPlan(self.code, self.product, number, terms, price, on_sale)
         return None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from domain import ids
 from domain.aggregate import Aggregate, Created
 from domain.errors import Conflict
+from domain.plan import PriceTag
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,15 @@ class PriceReference:
     plan: str
 
 
+@dataclass(frozen=True)
+class PriceLink:
+    """A provider's price that stands for one of ours, for ever: its amount cannot be edited there either."""
+
+    reference: str
+    plan: str
+    tag: PriceTag
+
+
 class PriceBook(Aggregate):
     """Grows only: a withdrawn plan and a replaced price are still what running subscriptions pay for."""
 
@@ -44,6 +54,7 @@ class PriceBook(Aggregate):
         plans: dict[str, str]
         references: dict[str, str]
         meters: tuple[str, ...]
+        links: dict[str, PriceLink]
 
     @classmethod
     def open(cls, *, now: datetime) -> PriceBook:
@@ -79,9 +90,30 @@ class PriceBook(Aggregate):
         if any(facts.values()):
             self.record(self.Revised, now=now, **facts)
 
+    def link(self, links: Iterable[PriceLink], *, now: datetime) -> None:
+        """A provider's prices were made or found for ours; known ones are left out.
+
+        A later catalogue may move the price's code, which is the provider's lookup key, to another price: the links
+        still say what subscriptions to the former one pay for. `Conflict` when one stands for something else already.
+        """
+        links = tuple(dict.fromkeys(links))
+        for each in links:
+            self._refuse_strangers((), (PriceReference(each.reference, each.plan),))
+            known = self.links.get(each.reference, each)
+            if known != each:
+                raise Conflict(f"{each.reference} stands for price {known.tag.code} of plan {known.plan} already.")
+        if new := tuple(each for each in links if each.reference not in self.links):
+            self.record(self.PricesLinked, now=now, links=new)
+
     def plan_of(self, reference: str) -> str | None:
         """The code of the plan that a price code or provider's price id belongs to."""
-        return self.references.get(reference)
+        link = self.links.get(reference)
+        return link.plan if link else self.references.get(reference)
+
+    def link_to(self, plan: str, tag: PriceTag) -> PriceLink | None:
+        """The newest of the provider's prices that stand for this one."""
+        alike = [link for link in self.links.values() if (link.plan, link.tag) == (plan, tag)]
+        return alike[-1] if alike else None
 
     def plans_of(self, product: str) -> tuple[str, ...]:
         return tuple(plan for plan, owner in self.plans.items() if owner == product)
@@ -92,7 +124,7 @@ class PriceBook(Aggregate):
         for each in published:
             if self.plans.get(each.plan, each.product) != each.product:
                 raise Conflict(f"Plan {each.plan} belongs to product {self.plans[each.plan]}.")
-        owners = dict(self.references)
+        owners = self.references | {link.reference: link.plan for link in self.links.values()}
         for price in references:
             if owners.setdefault(price.reference, price.plan) != price.plan:
                 raise Conflict(f"Price {price.reference} belongs to plan {owners[price.reference]}.")
@@ -101,7 +133,7 @@ class PriceBook(Aggregate):
         TOPIC = "price_book.opened"
 
         def apply(self, book: PriceBook) -> None:
-            book.products, book.plans, book.references, book.meters = (), {}, {}, ()
+            book.products, book.plans, book.references, book.meters, book.links = (), {}, {}, (), {}
 
     class Revised(Aggregate.Event):
         TOPIC = "price_book.revised"
@@ -117,3 +149,10 @@ class PriceBook(Aggregate):
             book.plans = book.plans | {each.plan: each.product for each in self.published}
             book.references = book.references | {each.reference: each.plan for each in self.references}
             book.meters = (*book.meters, *(code for code in self.meters if code not in book.meters))
+
+    class PricesLinked(Aggregate.Event):
+        TOPIC = "price_book.prices_linked"
+        links: tuple[PriceLink, ...]
+
+        def apply(self, book: PriceBook) -> None:
+            book.links = book.links | {each.reference: each for each in self.links}

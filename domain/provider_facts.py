@@ -62,6 +62,11 @@ class Seen:
     rank: int
     event: str
 
+    @property
+    def is_looked_up(self) -> bool:
+        """Told when the provider was asked, not by an event."""
+        return self.event.startswith("look-up/")
+
 
 @dataclass(frozen=True)
 class Contact:
@@ -103,12 +108,58 @@ class CustomerReport(ProviderFact):
 
 
 @dataclass(frozen=True)
+class PriceReport(ProviderFact):
+    """A price of the provider's; `code` is its lookup key. What it asks for is in the words of our catalogue: an amount
+    in minor units every `interval_count` intervals."""
+
+    price: str
+    code: str | None
+    amount: int
+    currency: str
+    interval: str
+    interval_count: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of a subscription: every name by which the catalogue may know its price, best first, and how often."""
+
+    prices: tuple[str, ...]
+    quantity: int
+
+
+@dataclass(frozen=True)
+class HeldUpdate:
+    """A change that waits for its invoice to be paid, until `expires_at`."""
+
+    items: tuple[Item, ...]
+    expires_at: datetime
+    invoice: str | None
+
+
+@dataclass(frozen=True)
+class NextPhase:
+    """What a schedule makes of a subscription, and when."""
+
+    items: tuple[Item, ...]
+    starts_at: datetime
+
+
+@dataclass(frozen=True)
+class ScheduleReport(ProviderFact):
+    """`next` None: the schedule changes nothing, or nothing any more."""
+
+    schedule: str
+    subscription: str
+    next: NextPhase | None = None
+
+
+@dataclass(frozen=True)
 class SubscriptionReport(ProviderFact):
     subscription: str
     customer: str
     status: SubscriptionStatus
-    prices: tuple[str, ...]  # every name by which the catalogue may know what was bought, best first
-    quantity: int
+    items: tuple[Item, ...]
     period_start: datetime
     period_end: datetime
     trial_end: datetime | None = None
@@ -116,6 +167,7 @@ class SubscriptionReport(ProviderFact):
     ended_at: datetime | None = None
     organization_id: UUID | None = None
     trial_ending: bool = False
+    held: HeldUpdate | None = None
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,8 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
         *_CHANGED,
         Told("subscription.ended", lambda event: event.status is SubscriptionStatus.CANCELED),
     ),
+    Subscription.HeldChangeSet: _CHANGED,
+    Subscription.PlannedChangeSet: (Told("subscription.changed", lambda event: event.change or event.was_planned),),
     Subscription.TrialEnding: (Told("subscription.trial_ending"),),
     Subscription.PaymentDisputed: (Told("subscription.payment_disputed"),),
     Subscription.Transferred: (Told("subscription.transferred"),),
@@ -122,25 +124,15 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
     Organization.Merged: (Told("organization.merged"),),
     ApiKey.Issued: (Told("api_key.issued"),),
     ApiKey.Rotated: (Told("api_key.rotated"),),
+    ApiKey.Restricted: (Told("api_key.restricted"),),
     ApiKey.Revoked: (Told("api_key.revoked"),),
     WebhookEndpoint.Disabled: (Told("webhook_endpoint.disabled"),),
 }
 
 INTERNAL_KINDS: Final = frozenset(
     {
-        *(
-            "billing_account",
-            "custody",
-            "meter",
-            "plan",
-            "price_book",
-            "product",
-            "provider_event",
-            "tax_rate",
-            "usage_subject",
-        ),
-        *("user", "vendor"),
-        "webhook_endpoint",
+        *("billing_account", "custody", "meter", "plan", "price_book", "product", "provider_desk", "provider_event"),
+        *("sign_in_policy", "tax_rate", "token_grant", "usage_subject", "user", "vendor", "webhook_endpoint"),
     }
 )
 """Aggregates whose facts are not told, but for those above: what the vendor does himself, how reports are processed,
@@ -149,6 +141,7 @@ INTERNAL: Final[frozenset[type[Event]]] = frozenset(
     {
         Subscription.Entitled,
         Subscription.Reported,
+        Subscription.PeriodLearned,
         Subscription.PaymentFailed,  # told as invoice.payment_failed
         Subscription.InvoiceSettled,  # told as invoice.paid
         Subscription.PaymentRefunded,  # told as invoice.refunded
@@ -206,7 +199,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "queue_ticket.lapsed": "A place in the queue lapsed.",
     "queue_ticket.left": "A place in the queue was given up.",
     "subscription.started": "A subscription began.",
-    "subscription.changed": "Plan, quantity, period, trial, cancellation or status changed; told once for each report.",
+    "subscription.changed": "Plan, quantity, period, trial, end, status or plans changed; told once for each report.",
     "subscription.ended": "The subscription is over.",
     "subscription.trial_ending": "The trial ends in a few days.",
     "subscription.payment_disputed": "A payment was disputed at the bank, or the dispute was decided.",
@@ -237,6 +230,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "organization.merged": "The organization became one with another.",
     "api_key.issued": "An API key was issued.",
     "api_key.rotated": "An API key has a new secret.",
+    "api_key.restricted": "An API key has another end, or may be used from other addresses.",
     "api_key.revoked": "An API key was revoked.",
     "webhook_endpoint.disabled": "An endpoint is told nothing more; other endpoints are told that.",
 }

@@ -15,22 +15,21 @@ from domain.billing_account import BillingAccount
 from domain.credit_note import CreditNote
 from domain.custody import Custody
 from domain.invoice import Invoice
-from domain.license import License
 from domain.meter import Meter
 from domain.organization import Organization
 from domain.payment import Payment
 from domain.plan import Plan
 from domain.price_book import PriceBook
 from domain.product import Product
+from domain.provider_desk import ProviderDesk
 from domain.provider_event import ProviderEvent
-from domain.queue_ticket import QueueTicket
 from domain.quota import Quota
-from domain.seat import Seat
-from domain.seat_denial import SeatDenial
+from domain.sentences_of_licenses import LICENCES_AND_SEATS
+from domain.sentences_of_people import WAYS_IN
 from domain.subscription import Subscription
 from domain.tax_rate import TaxRate
+from domain.token_grant import RevokedReason, TokenGrant
 from domain.usage_subject import UsageSubject
-from domain.user import PasswordProof, User
 from domain.vendor import Vendor
 from domain.webhook_endpoint import WebhookEndpoint
 
@@ -42,25 +41,7 @@ def sentence_of(event: Event) -> str:
 
 SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     # people
-    User.Registered: lambda e: (
-        f"A person registered with organization {say.short(e.organization_id)}"
-        if e.organization_id
-        else "A person registered through an invitation"
-    ),
-    User.EmailVerified: lambda _: "The person confirmed the e-mail address",
-    User.PasswordResetRequested: lambda _: "A link to set a new password was asked for",
-    User.PasswordChanged: lambda e: (
-        "The person set a new password through a mailed link"
-        if e.proof is PasswordProof.MAILED_LINK
-        else "The person changed the password"
-    ),
-    User.Renamed: lambda _: "The person's name was changed",
-    User.RefreshTokenReused: lambda e: (
-        f"A refresh token came twice, so log-in session {say.short(e.session)} was ended"
-    ),
-    User.DeletionScheduled: lambda e: f"The person asked to be erased on {e.due_at:%Y-%m-%d}",
-    User.DeletionStopped: lambda _: "The person stopped its own deletion",
-    User.Erased: lambda _: "The person's data was erased",
+    **WAYS_IN,
     Custody.Opened: lambda _: "What may become of the organization's data is noted from here on",
     Custody.DeletionScheduled: lambda e: (
         f"Member {say.short(e.asked_by)} asked that the organization be deleted on {e.due_at:%Y-%m-%d}"
@@ -98,10 +79,20 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     ),
     ApiKey.Issued: lambda e: (
         f"API key {e.prefix}… of {'the organization' if e.organization_id else 'the vendor'}"
-        f" was issued for {say.listed(e.scopes)}"
+        f" was issued for {say.listed(e.scopes)}{say.key_bounds(e.expires_at, e.networks, e.product)}"
     ),
-    ApiKey.Rotated: lambda e: f"The API key has a new secret, {e.prefix}…; the old one stopped working",
+    ApiKey.Rotated: lambda e: (
+        f"The API key has a new secret, {e.prefix}…; the old one"
+        f" {'works until ' + say.when(e.former_until) if e.former_until else 'stopped working'}"
+    ),
+    ApiKey.Restricted: lambda e: f"The API key has other bounds{say.key_bounds(e.expires_at, e.networks) or ': none'}",
     ApiKey.Revoked: lambda _: "The API key was revoked",
+    TokenGrant.Issued: lambda e: f"Tokens for {e.product} were generated under licence {say.short(e.license_id)}",
+    TokenGrant.Revoked: lambda e: (
+        "A refresh token came twice, so the tokens were revoked"
+        if e.reason is RevokedReason.REUSED
+        else "The tokens were revoked"
+    ),
     # catalogue
     Product.Registered: lambda e: (
         f"Product {e.name} ({e.code}) was registered; its keys begin with {e.license_key_prefix}"
@@ -120,6 +111,9 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Plan.Returned: lambda _: "The plan is on sale again under the terms it had",
     PriceBook.Opened: lambda _: "The price book was opened",
     PriceBook.Revised: say.revised,
+    PriceBook.PricesLinked: lambda e: (
+        f"The provider's prices stand for ours: {say.listed(f'{one.reference} for {one.tag.code}' for one in e.links)}"
+    ),
     Vendor.Introduced: lambda e: f"Papers name the vendor: {e.identity.name}",
     Vendor.Described: lambda e: f"Papers issued from now on say of the vendor: {e.identity.name}",
     # usage and limits
@@ -133,43 +127,15 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Quota.Reached: lambda e: f"Of {e.limit:,} {say.quantity(e.used)} are used: the limit is reached",
     UsageSubject.Claimed: lambda e: f"What the subject uses is organization {say.short(e.organization_id)}'s",
     # licences and seats
-    License.Issued: lambda e: f"Licence {e.key.hint} was issued: {say.granted(e.terms)}, {say.until(e.expires_at)}",
-    License.GraceOpened: lambda e: f"{say.trouble(e.payment)}; the licence works {say.until(e.payment.until)}",
-    License.PaymentSuspended: lambda e: f"{say.trouble(e.payment)}; the licence was suspended",
-    License.PaymentRecovered: say.recovered,
-    License.Suspended: lambda e: f"The vendor suspended the licence{say.because(e.reason)}",
-    License.Reinstated: lambda e: f"The vendor reinstated the licence{say.because(e.reason)}",
-    License.Revoked: lambda e: f"The licence was revoked for good{say.because(e.reason)}",
-    License.Resized: lambda e: f"The vendor set the licence to {say.count(e.seats, 'seat')}{say.because(e.reason)}",
-    License.PurchaseChanged: lambda e: f"The subscription now buys {say.granted(e.terms)}",
-    License.Renewed: lambda e: f"The licence is paid and runs {say.until(e.expires_at)}",
-    License.Extended: lambda e: (
-        f"The vendor moved the licence's end, it now runs {say.until(e.expires_at)}{say.because(e.reason)}"
-    ),
-    License.Expired: lambda _: "The licence's time ran out",
-    License.KeyRotated: lambda e: (
-        f"The licence has a new key, {e.key.hint}; the old one stopped working{say.because(e.reason)}"
-    ),
-    License.Transferred: lambda e: f"The licence went over to organization {say.short(e.organization_id)}",
-    License.MachineActivated: lambda e: f"Machine {e.fingerprint_digest[:8]}… was bound to the licence",
-    License.MachineDeactivated: lambda e: f"Machine {e.fingerprint_digest[:8]}… was let go of by the licence",
-    License.SeatRulesSet: lambda e: f"New rules say who may sit on the licence's seats{say.because(e.reason)}",
-    Seat.SessionOpened: say.opened,
-    Seat.SessionClosed: say.closed,
-    SeatDenial.Denied: say.denied,
-    QueueTicket.Taken: say.queued,
-    QueueTicket.Collected: lambda e: f"The one who waited has a seat, by session {say.short(e.session_id)}",
-    QueueTicket.Lapsed: lambda e: (
-        "The place in the queue lapsed: the seat that was ready was not taken"
-        if e.was_ready
-        else "The place in the queue lapsed: nobody asked about it any more"
-    ),
-    QueueTicket.Left: lambda _: "The place in the queue was given up",
+    **LICENCES_AND_SEATS,
     # subscriptions
     Subscription.Started: say.started,
     Subscription.Entitled: lambda _: "The subscription earned the right to a licence",
     Subscription.PlanChanged: lambda e: f"The subscription moved to {say.bought(e.purchase)}",
     Subscription.QuantityChanged: lambda e: f"The subscription now buys {say.count(e.quantity, 'unit')}",
+    Subscription.PeriodLearned: lambda e: (
+        f"An older report told of a period: {say.when(e.period_start)} to {say.when(e.period_end)}"
+    ),
     Subscription.PeriodBegan: lambda e: f"A period began: {say.when(e.period_start)} to {say.when(e.period_end)}",
     Subscription.TrialSet: lambda e: f"The trial runs {say.until(e.trial_end)}" if e.trial_end else "The trial is off",
     Subscription.CancellationSet: lambda e: (
@@ -191,6 +157,8 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"Not all that was paid on invoice {say.short(e.invoice_id)} went back after all"
     ),
     Subscription.PaymentDisputed: say.disputed,
+    Subscription.HeldChangeSet: say.held,
+    Subscription.PlannedChangeSet: say.planned,
     Subscription.TrialEnding: lambda e: f"The provider reminds: the trial ends on {say.when(e.trial_end)}",
     Subscription.Transferred: lambda e: f"The subscription went over to organization {say.short(e.organization_id)}",
     # invoices
@@ -258,7 +226,35 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Payment.DisputeReported: say.dispute,
     Payment.FundsMoved: say.funds,
     Payment.Transferred: lambda e: f"The payment went over to organization {say.short(e.organization_id)}",
-    # what providers report
+    # what providers are asked to do, and what they report
+    ProviderDesk.SetUp: lambda e: f"From here on {say.provider(e.provider)} is asked about {say.short(e.subject)}",
+    ProviderDesk.CustomerAsked: lambda e: (
+        f"Organization {say.short(e.organization_id)} was to become a customer{say.command(e)}"
+    ),
+    ProviderDesk.CheckoutAsked: lambda e: (
+        f"A page to buy {say.count(e.ask.quantity, 'unit')} of {e.ask.price} was asked for{say.command(e)}"
+    ),
+    ProviderDesk.PortalAsked: lambda e: (
+        f"The billing portal of customer {e.ask.customer} was asked for{say.command(e)}"
+    ),
+    ProviderDesk.ChangeAsked: lambda e: (
+        f"A change to {say.count(e.ask.quantity, 'unit')} of {e.ask.price or 'the same price'} was asked for at once"
+        f"{say.command(e)}"
+    ),
+    ProviderDesk.LaterChangeAsked: lambda e: (
+        f"A change to {say.count(e.ask.quantity, 'unit')} of {e.ask.price} was asked for from the next period on"
+        f"{say.command(e)}"
+    ),
+    ProviderDesk.WithdrawalAsked: lambda e: f"The change that was to come was to be withdrawn{say.command(e)}",
+    ProviderDesk.CancellationAsked: lambda e: (
+        f"A cancellation was asked for{' with the end of the period' if e.ask.at_period_end else ' at once'}"
+        f"{say.command(e)}"
+    ),
+    ProviderDesk.PauseAsked: lambda e: f"A pause was asked for{say.command(e)}",
+    ProviderDesk.ResumptionAsked: lambda e: f"The subscription was to go on{say.command(e)}",
+    ProviderDesk.Done: lambda e: f"The provider has done it: {e.reference}{say.command(e)}",
+    ProviderDesk.Refused: lambda e: f"It was refused{say.because(e.reason)}{say.command(e)}",
+    ProviderDesk.GivenUp: lambda e: f"It was given up{say.because(e.reason)}{say.command(e)}",
     ProviderEvent.Received: lambda e: f"{say.provider(e.provider)} reported {e.type} ({e.event})",
     ProviderEvent.Processed: lambda e: (
         f"The report was processed; it touched {say.count(len(e.consequences), 'object')}"

@@ -97,11 +97,13 @@ def _by_failures(subscription: Subscription, entitlements: Entitlements, now: da
 
 
 def _worst_failure(subscription: Subscription) -> tuple[int, datetime] | None:
-    """The highest failed attempt of an unsettled invoice and when it failed; of equals the earliest.
+    """The highest failed attempt of an unsettled invoice and when it failed; of equals the earliest. A change that was
+    not paid was not made: its invoice does not count.
 
     A subscription that is past due though no failure is known has failed once: the report of it was lost or is late.
     """
-    latest = [max(attempts.items()) for attempts in subscription.failures.values()]
+    owed = [attempts for id, attempts in subscription.failures.items() if id not in subscription.offers]
+    latest = [max(attempts.items()) for attempts in owed]
     if latest:
         return max(latest, key=lambda failure: (failure[0], -failure[1].timestamp()))
     if subscription.terms.status is SubscriptionStatus.PAST_DUE and not _paid_since_reported(subscription):

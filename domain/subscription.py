@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
-from domain.counting import continues
+from domain.counting import runs
 from domain.provider_facts import DisputeOutcome, Seen
 from domain.provider_facts import SubscriptionStatus as Status
-
-
-@dataclass(frozen=True)
-class Purchase:
-    """What is bought: a plan version of our catalogue, under one of its prices."""
-
-    plan: str
-    plan_version: int
-    price: str
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How a subscription stands at the provider. Times are the provider's."""
-
-    status: Status
-    quantity: int
-    period_start: datetime
-    period_end: datetime
-    trial_end: datetime | None
-    cancel_at: datetime | None
-    ended_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Dispute:
-    disputed_at: datetime
-    outcome: DisputeOutcome
+from domain.subscription_terms import Dispute, HeldChange, PlannedChange, Purchase, Start, Terms
 
 
 class Subscription(Aggregate):
@@ -63,49 +36,40 @@ class Subscription(Aggregate):
         last_paid_at: datetime | None
         refunds: dict[UUID, datetime]
         disputes: dict[str, Dispute]
-        anchors: tuple[datetime, ...]  # the beginning of each run of periods: the first, and where it was moved
+        periods: frozenset[tuple[datetime, datetime]]  # every paid one that was reported, from when until when
+        held: HeldChange | None
+        offers: frozenset[UUID]  # invoices of changes that were held: nobody is behind who does not pay one
+        planned: dict[str, tuple[Seen, PlannedChange | None]]  # by the provider's schedule
 
     @classmethod
-    def start(
-        cls,
-        *,
-        id: UUID,
-        organization_id: UUID,
-        provider: str,
-        provider_id: str,
-        purchase: Purchase,
-        terms: Terms,
-        seen: Seen,
-        now: datetime,
-    ) -> Subscription:
-        return cls.begin(
-            cls.Started,
-            id=id,
-            now=now,
-            organization_id=organization_id,
-            provider=provider,
-            provider_id=provider_id,
-            purchase=purchase,
-            terms=terms,
-            seen=seen,
-        )
+    def start(cls, *, id: UUID, now: datetime, held: HeldChange | None = None, **facts: Unpack[Start]) -> Subscription:
+        subscription = cls.begin(cls.Started, id=id, now=now, **facts)
+        if held is not None:
+            subscription.record(cls.HeldChangeSet, now=now, change=held)
+        return subscription
 
-    def report(self, terms: Terms, purchase: Purchase, *, seen: Seen, now: datetime) -> None:
+    def report(
+        self, terms: Terms, purchase: Purchase, *, seen: Seen, now: datetime, held: HeldChange | None = None
+    ) -> None:
         """Takes over a report that is newer than what is known; an older one can still prove that there was a right
-        to a licence once."""
+        to a licence once, and when a period was."""
         if terms.status.entitles and not self.is_entitled:
             self.record(self.Entitled, now=now)
         if seen <= self.seen:
+            if terms.period not in self.periods:
+                self.record(self.PeriodLearned, now=now, period_start=terms.period_start, period_end=terms.period_end)
             return
         if purchase != self.purchase:
             self.record(self.PlanChanged, now=now, purchase=purchase)
         self._report_terms(terms, now)
+        if held != self.held:
+            self.record(self.HeldChangeSet, now=now, change=held)
         self.record(self.Reported, now=now, seen=seen)
 
     def _report_terms(self, terms: Terms, now: datetime) -> None:
         if terms.quantity != self.terms.quantity:
             self.record(self.QuantityChanged, now=now, quantity=terms.quantity)
-        if (terms.period_start, terms.period_end) != (self.terms.period_start, self.terms.period_end):
+        if terms.period != self.terms.period:
             self.record(self.PeriodBegan, now=now, period_start=terms.period_start, period_end=terms.period_end)
         if terms.trial_end != self.terms.trial_end:
             self.record(self.TrialSet, now=now, trial_end=terms.trial_end)
@@ -140,6 +104,24 @@ class Subscription(Aggregate):
         if self.disputes.get(dispute) != Dispute(disputed_at, outcome):
             self.record(self.PaymentDisputed, now=now, dispute=dispute, disputed_at=disputed_at, outcome=outcome)
 
+    def plan(self, schedule: str, change: PlannedChange | None, *, seen: Seen, now: datetime) -> None:
+        """What a schedule at the provider makes of the subscription next; None: nothing, or nothing any more."""
+        known, planned = self.planned.get(schedule, (None, None))
+        if known is None or seen > known:
+            was = planned is not None
+            self.record(self.PlannedChangeSet, now=now, schedule=schedule, change=change, seen=seen, was_planned=was)
+
+    @property
+    def anchors(self) -> tuple[datetime, ...]:
+        """The beginning of each run of periods: the first, and where it was moved."""
+        return runs(self.periods)
+
+    @property
+    def next_change(self) -> PlannedChange | None:
+        """The first one that is planned."""
+        planned = [change for _, change in self.planned.values() if change is not None]
+        return min(planned, key=lambda change: change.takes_effect_at, default=None)
+
     def trial_is_ending(self, *, trial_end: datetime, now: datetime) -> None:
         """The provider reminds that the trial ends in a few days."""
         self.record(self.TrialEnding, now=now, trial_end=trial_end)
@@ -169,9 +151,9 @@ class Subscription(Aggregate):
             subscription.failures = {}
             subscription.settled = frozenset()
             subscription.last_paid_at = None
-            subscription.refunds = {}
-            subscription.disputes = {}
-            subscription.anchors = (self.terms.period_start,)
+            subscription.refunds, subscription.disputes = {}, {}
+            subscription.periods = frozenset({self.terms.period})
+            subscription.held, subscription.offers, subscription.planned = None, frozenset(), {}
 
     class Entitled(Aggregate.Event):
         TOPIC = "subscription.entitled"
@@ -199,9 +181,18 @@ class Subscription(Aggregate):
         period_end: datetime
 
         def apply(self, subscription: Subscription) -> None:
-            if not continues(subscription.anchors[-1], self.period_start, self.period_end):
-                subscription.anchors = (*subscription.anchors, self.period_start)
+            subscription.periods |= {(self.period_start, self.period_end)}
             subscription.terms = replace(subscription.terms, period_start=self.period_start, period_end=self.period_end)
+
+    class PeriodLearned(Aggregate.Event):
+        """From a report that is older than what is known."""
+
+        TOPIC = "subscription.period_learned"
+        period_start: datetime
+        period_end: datetime
+
+        def apply(self, subscription: Subscription) -> None:
+            subscription.periods |= {(self.period_start, self.period_end)}
 
     class TrialSet(Aggregate.Event):
         TOPIC = "subscription.trial_set"
@@ -279,6 +270,27 @@ class Subscription(Aggregate):
     class TrialEnding(Aggregate.Event):
         TOPIC = "subscription.trial_ending"
         trial_end: datetime
+
+    class HeldChangeSet(Aggregate.Event):
+        """None: it was paid, given up, or too late."""
+
+        TOPIC = "subscription.held_change_set"
+        change: HeldChange | None
+
+        def apply(self, subscription: Subscription) -> None:
+            subscription.held = self.change
+            if self.change is not None and self.change.invoice_id is not None:
+                subscription.offers |= {self.change.invoice_id}
+
+    class PlannedChangeSet(Aggregate.Event):
+        TOPIC = "subscription.planned_change_set"
+        schedule: str
+        change: PlannedChange | None
+        seen: Seen
+        was_planned: bool
+
+        def apply(self, subscription: Subscription) -> None:
+            subscription.planned[self.schedule] = (self.seen, self.change)
 
     class Transferred(Aggregate.Event):
         TOPIC = "subscription.transferred"

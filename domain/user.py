@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
-from domain.errors import EmailNotVerified, NotFound, SignatureInvalid
+from domain.errors import Conflict, EmailNotVerified, NotFound, SignatureInvalid
 
 
 class PasswordProof(StrEnum):
@@ -16,6 +16,17 @@ class PasswordProof(StrEnum):
 
     OLD_PASSWORD = "old_password"
     MAILED_LINK = "mailed_link"
+
+
+class LinkCause(StrEnum):
+    """Why a link that signs in was mailed."""
+
+    ASKED_FOR = "asked_for"
+    GUESSES = "guesses"
+
+
+MOST_OPEN_LINKS = 5
+"""Links that sign in and were neither used nor replaced: the oldest goes first."""
 
 
 class User(Aggregate):
@@ -34,6 +45,9 @@ class User(Aggregate):
         credential_version: int
         erased: bool
         deletion_due: datetime | None
+        sign_in_links: tuple[UUID, ...]
+        email_change: UUID | None
+        has_second_factor: bool
 
     @classmethod
     def register(cls, *, id: UUID, organization_id: UUID | None, now: datetime) -> User:
@@ -70,6 +84,66 @@ class User(Aggregate):
         self._refuse_erased()
         self.record(self.Renamed, now=now)
 
+    def send_sign_in_link(self, *, link: UUID, cause: LinkCause, now: datetime) -> None:
+        """A link is on its way to the mailbox; whoever opens it is let in."""
+        self._refuse_erased()
+        self.record(self.SignInLinkRequested, now=now, link=link, cause=cause)
+
+    def use_sign_in_link(self, *, link: UUID, now: datetime) -> None:
+        """`SignatureInvalid` when it was used, or followed by many others. It also proves the mailbox."""
+        self._refuse_erased()
+        if link not in self.sign_in_links:
+            raise SignatureInvalid("This link was used before or is out of date; ask for a new one.")
+        self.record(self.SignInLinkUsed, now=now, link=link)
+        self.verify_email(now=now)
+
+    def note_new_device(self, *, session: UUID, now: datetime) -> None:
+        """Somebody signed in from where this person never did before. Which device it is says the session's row."""
+        self.record(self.NewDeviceSignedIn, now=now, session=session)
+
+    def request_email_change(self, *, change: UUID, now: datetime) -> None:
+        """Another address, which stays outside of the log until it is proven; one asked for before is dropped."""
+        self._refuse_erased()
+        self.record(self.EmailChangeRequested, now=now, change=change)
+
+    def change_email(self, *, change: UUID, credential_version: int, now: datetime) -> None:
+        """The new mailbox is proven by a link of this very change, made under `credential_version`; `SignatureInvalid`
+        when it was used or replaced, or the password was changed since: then somebody else had asked for it."""
+        self._refuse_erased()
+        if change != self.email_change or credential_version != self.credential_version:
+            raise SignatureInvalid("This link was used before or is out of date; ask for the change again.")
+        self.record(self.EmailChanged, now=now, change=change)
+        self.verify_email(now=now)
+
+    def add_second_factor(self, *, now: datetime) -> None:
+        self._refuse_erased()
+        if self.has_second_factor:
+            raise Conflict("There is a second factor already.")
+        self.record(self.SecondFactorAdded, now=now)
+
+    def remove_second_factor(self, *, now: datetime) -> None:
+        self._refuse_erased()
+        if self.has_second_factor:
+            self.record(self.SecondFactorRemoved, now=now)
+
+    def renew_recovery_codes(self, *, now: datetime) -> None:
+        self._require_second_factor()
+        self.record(self.RecoveryCodesRenewed, now=now)
+
+    def use_recovery_code(self, *, left: int, now: datetime) -> None:
+        """One of the codes for the day when the phone is gone; so many are left."""
+        self._require_second_factor()
+        self.record(self.RecoveryCodeUsed, now=now, left=left)
+
+    def link_identity(self, *, provider: str, now: datetime) -> None:
+        """From now on the person can sign in by it. Which account there it is stays outside of the log."""
+        self._refuse_erased()
+        self.record(self.IdentityLinked, now=now, provider=provider)
+
+    def unlink_identity(self, *, provider: str, now: datetime) -> None:
+        self._refuse_erased()
+        self.record(self.IdentityUnlinked, now=now, provider=provider)
+
     def end_reused_session(self, *, session: UUID, now: datetime) -> None:
         """A refresh token came a second time: one of the two holders stole it, so neither keeps the session."""
         if not self.erased:
@@ -99,6 +173,11 @@ class User(Aggregate):
     def _change_password(self, proof: PasswordProof, now: datetime) -> None:
         self.record(self.PasswordChanged, now=now, credential_version=self.credential_version + 1, proof=proof)
 
+    def _require_second_factor(self) -> None:
+        self._refuse_erased()
+        if not self.has_second_factor:
+            raise Conflict("There is no second factor.")
+
     def _refuse_erased(self) -> None:
         if self.erased:
             raise NotFound.of("user", self.id)
@@ -113,6 +192,9 @@ class User(Aggregate):
             user.credential_version = 1
             user.erased = False
             user.deletion_due = None
+            user.sign_in_links = ()
+            user.email_change = None
+            user.has_second_factor = False
 
     class EmailVerified(Aggregate.Event):
         TOPIC = "user.email_verified"
@@ -133,6 +215,66 @@ class User(Aggregate):
 
     class Renamed(Aggregate.Event):
         TOPIC = "user.renamed"
+
+    class SignInLinkRequested(Aggregate.Event):
+        TOPIC = "user.sign_in_link_requested"
+        link: UUID
+        cause: LinkCause
+
+        def apply(self, user: User) -> None:
+            user.sign_in_links = (*user.sign_in_links, self.link)[-MOST_OPEN_LINKS:]
+
+    class SignInLinkUsed(Aggregate.Event):
+        TOPIC = "user.sign_in_link_used"
+        link: UUID
+
+        def apply(self, user: User) -> None:
+            user.sign_in_links = tuple(each for each in user.sign_in_links if each != self.link)
+
+    class NewDeviceSignedIn(Aggregate.Event):
+        TOPIC = "user.new_device_signed_in"
+        session: UUID
+
+    class EmailChangeRequested(Aggregate.Event):
+        TOPIC = "user.email_change_requested"
+        change: UUID
+
+        def apply(self, user: User) -> None:
+            user.email_change = self.change
+
+    class EmailChanged(Aggregate.Event):
+        TOPIC = "user.email_changed"
+        change: UUID
+
+        def apply(self, user: User) -> None:
+            user.email_change = None
+
+    class SecondFactorAdded(Aggregate.Event):
+        TOPIC = "user.second_factor_added"
+
+        def apply(self, user: User) -> None:
+            user.has_second_factor = True
+
+    class SecondFactorRemoved(Aggregate.Event):
+        TOPIC = "user.second_factor_removed"
+
+        def apply(self, user: User) -> None:
+            user.has_second_factor = False
+
+    class RecoveryCodesRenewed(Aggregate.Event):
+        TOPIC = "user.recovery_codes_renewed"
+
+    class RecoveryCodeUsed(Aggregate.Event):
+        TOPIC = "user.recovery_code_used"
+        left: int
+
+    class IdentityLinked(Aggregate.Event):
+        TOPIC = "user.identity_linked"
+        provider: str
+
+    class IdentityUnlinked(Aggregate.Event):
+        TOPIC = "user.identity_unlinked"
+        provider: str
 
     class RefreshTokenReused(Aggregate.Event):
         TOPIC = "user.refresh_token_reused"

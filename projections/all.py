@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from projections.audit import AuditIndex
+from projections.billing_accounts import BillingAccounts
 from projections.deadlines import Deadlines
 from projections.invoices import Invoices
 from projections.licenses import Licenses
@@ -10,6 +11,7 @@ from projections.overview import Overview
 from projections.payments import Payments
 from projections.people import People
 from projections.plans import Plans
+from projections.provider_commands import ProviderCommands
 from projections.provider_events import ProviderEvents
 from projections.read_model import ReadModel
 from projections.seats import Seats
@@ -25,6 +27,8 @@ READ_MODELS: tuple[type[ReadModel], ...] = (
     Plans,
     People,
     ProviderEvents,
+    ProviderCommands,
+    BillingAccounts,
     Deadlines,
     Overview,
     AuditIndex,

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from domain.documents import features_document, limits_document
 from domain.license import License
 from domain.license_terms import RENEWAL_LEEWAY, Terms
-from domain.standing import PaymentStanding
+from domain.standing import GOOD, PaymentStanding
 from projections.listing import Row, containing, page
 from projections.log import Recorded
 from projections.read_model import OWN, Handler, ReadModel, Statement, insert, update
@@ -68,6 +68,7 @@ def _issued(recorded: Recorded) -> Iterable[Statement]:
 
 class Licenses(ReadModel):
     name = "licenses"
+    version = 2
     tables = ("licenses",)
     tenants_see: ClassVar[Mapping[str, str]] = {"licenses": OWN}
     ddl = """
@@ -106,7 +107,7 @@ class Licenses(ReadModel):
         License.PaymentSuspended: lambda r: _changed(r, **_payment(r.event.payment, held=True)),
         License.Suspended: lambda r: _changed(r, vendor_hold=r.event.reason),
         License.Reinstated: lambda r: _changed(r, vendor_hold=None, held_by_payment=False),
-        License.Revoked: lambda r: _changed(r, revoked_reason=r.event.reason),
+        License.Revoked: lambda r: _changed(r, revoked_reason=r.event.reason, **_payment(GOOD, held=False)),
         License.Resized: lambda r: _changed(r, seats=r.event.seats),
         License.PurchaseChanged: lambda r: _changed(r, **_terms(r.event.terms)),
         License.Renewed: lambda r: _changed(r, expires_at=r.event.expires_at),

@@ -28,6 +28,7 @@ _CHANGES = (
     License.Expired,
     License.Transferred,
     Subscription.PeriodBegan,
+    Subscription.PeriodLearned,
     Organization.Merged,
     Organization.TimeZoneSet,
     Quota.Granted,

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import psycopg
 
-from domain.subscription import Purchase, Subscription, Terms
+from domain.subscription import Subscription
+from domain.subscription_terms import HeldChange, PlannedChange, Purchase, Terms
 from projections.listing import Row, page, select
 from projections.log import Recorded
 from projections.read_model import OWN, Handler, ReadModel, Statement, insert, update
@@ -57,10 +58,40 @@ def _status(recorded: Recorded) -> Iterable[Statement]:
     return _changed(recorded, status=recorded.event.status.value, ended_at=recorded.event.ended_at)
 
 
+def _pending(change: HeldChange | PlannedChange) -> dict[str, Any]:
+    purchase = change.purchase
+    return {
+        "plan": purchase.plan,
+        "plan_version": purchase.plan_version,
+        "price": purchase.price,
+        "seats": change.seats,
+    }
+
+
+def _held(recorded: Recorded) -> Iterable[Statement]:
+    change: HeldChange | None = recorded.event.change
+    yield "delete from held_changes where subscription_id = %s", (recorded.stream_id,)
+    if change is not None:
+        held = {**_pending(change), "at": change.expires_at, "invoice_id": change.invoice_id}
+        yield insert("held_changes", subscription_id=recorded.stream_id, **held)
+
+
+def _planned(recorded: Recorded) -> Iterable[Statement]:
+    planned: Subscription.PlannedChangeSet = recorded.event
+    place = {"subscription_id": recorded.stream_id, "schedule": planned.schedule}
+    yield "delete from planned_changes where subscription_id = %(subscription_id)s and schedule = %(schedule)s", place
+    if planned.change is not None:
+        yield insert("planned_changes", **place, at=planned.change.takes_effect_at, **_pending(planned.change))
+
+
 class Subscriptions(ReadModel):
     name = "subscriptions"
-    tables = ("subscriptions",)
-    tenants_see: ClassVar[Mapping[str, str]] = {"subscriptions": OWN}
+    tables = ("subscriptions", "held_changes", "planned_changes")
+    tenants_see: ClassVar[Mapping[str, str]] = {
+        "subscriptions": OWN,
+        "held_changes": "tenant_has_stream(subscription_id)",
+        "planned_changes": "tenant_has_stream(subscription_id)",
+    }
     ddl = """
         create table subscriptions (
             subscription_id uuid primary key,
@@ -84,6 +115,25 @@ class Subscriptions(ReadModel):
         create index subscriptions_of_organization on subscriptions (organization_id, position);
         create index subscriptions_of_provider on subscriptions (provider_id);
         create index subscriptions_by_renewal on subscriptions (period_end);
+        create table held_changes (
+            subscription_id uuid primary key,
+            plan            text        not null,
+            plan_version    integer     not null,
+            price           text        not null,
+            seats           bigint      not null,
+            at              timestamptz not null,
+            invoice_id      uuid
+        );
+        create table planned_changes (
+            subscription_id uuid        not null,
+            schedule        text        not null,
+            plan            text        not null,
+            plan_version    integer     not null,
+            price           text        not null,
+            seats           bigint      not null,
+            at              timestamptz not null,
+            primary key (subscription_id, schedule)
+        );
     """
     handlers: ClassVar[dict[type[Any], Handler]] = {
         Subscription.Started: _started,
@@ -93,13 +143,26 @@ class Subscriptions(ReadModel):
         Subscription.TrialSet: lambda r: _changed(r, trial_end=r.event.trial_end),
         Subscription.CancellationSet: lambda r: _changed(r, cancel_at=r.event.cancel_at),
         Subscription.StatusChanged: _status,
+        Subscription.HeldChangeSet: _held,
+        Subscription.PlannedChangeSet: _planned,
         Subscription.Transferred: lambda r: _changed(r, organization_id=r.event.organization_id),
     }
 
 
 _LIST = """
-    select s.*, s.quantity * coalesce(v.seats_per_unit, 1) as seats
-    from subscriptions s left join plan_versions v on v.plan = s.plan and v.version = s.plan_version"""
+    select s.*, s.quantity * coalesce(v.seats_per_unit, 1) as seats, pending.change as pending_change
+    from subscriptions s left join plan_versions v on v.plan = s.plan and v.version = s.plan_version
+    left join lateral (
+        select to_jsonb(c) as change from (
+            select plan, plan_version, price, seats, 'awaiting_payment' as reason, at, invoice_id
+            from held_changes where subscription_id = s.subscription_id and s.status <> 'canceled'
+            union all
+            (select plan, plan_version, price, seats, 'scheduled' as reason, at, null
+             from planned_changes where subscription_id = s.subscription_id and s.status <> 'canceled'
+             order by at limit 1)
+            limit 1
+        ) c
+    ) pending on true"""
 
 
 def list_subscriptions(
@@ -140,3 +203,9 @@ def get_subscription(
     """One subscription of the list; None when there is none, or it is another organization's."""
     found = list_subscriptions(connection, subscription_id=subscription_id, organization_id=organization_id, limit=1)
     return found[0] if found else None
+
+
+def plans_of(connection: psycopg.Connection[Any], organization_id: UUID) -> list[str]:
+    """The plans that an organization has, or had, a subscription of."""
+    sql = "select distinct plan from subscriptions where organization_id = %(organization_id)s"
+    return [row["plan"] for row in select(connection, sql, {"organization_id": organization_id})]

@@ -17,6 +17,7 @@ from scripts.commands import (
     projections,
     provider_events,
     retention,
+    stripe,
     webhooks,
 )
 from scripts.commands import signing_keys as keys
@@ -37,6 +38,7 @@ for name, commands in {
     "events": events.app,
     "projections": projections.app,
     "provider-events": provider_events.app,
+    "stripe": stripe.app,
     "webhooks": webhooks.app,
     "keys": keys.app,
     "api-keys": api_keys.app,

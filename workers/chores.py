@@ -12,6 +12,7 @@ import structlog
 from application.attribution import acting
 from domain.errors import Unavailable
 from projections.deadlines import Deadline, due
+from projections.provider_commands import open_desks
 from projections.provider_events import unprocessed
 from projections.seats import occupied
 from projections.webhook_feeds import Owner
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _HINT_LOST = timedelta(seconds=5)
+_COMMAND_LOST = timedelta(minutes=1)
 _LATEST = timedelta(hours=1)
 _MOST = 5_000
 """Of one kind looked at in one go."""
@@ -35,6 +37,7 @@ def chores(services: Services) -> list[Chore]:
     """All of them; each is idempotent and may be left in the middle."""
     deadlines, webhooks, errands = Patience[Deadline](), Patience[UUID](), Patience[UUID](first=10.0)
     exports = Patience[UUID]()
+    commands = Patience[UUID](first=30.0)
     feeds, deliveries = services.webhook_feeds(), Patience[Owner](longest=30.0)
 
     def settle_deadlines() -> None:
@@ -46,6 +49,14 @@ def chores(services: Services) -> list[Chore]:
     def sweep_webhooks() -> None:
         for id in webhooks.due(_open_webhooks(services), time.monotonic()):
             services.task_queue.process_provider_event(id)
+
+    def sweep_provider_commands() -> None:
+        """Those whose process has had time enough to store an outcome, and has not."""
+        before = services.clock.now() - _COMMAND_LOST
+        with services.database.connection() as connection:
+            found = open_desks(connection, before=before, limit=_MOST)
+        for desk_id in commands.due(found, time.monotonic()):
+            services.task_queue.finish_provider_command(desk_id)
 
     def sweep_errands() -> None:
         for id in errands.due(services.outbox.due(_MOST), time.monotonic()):
@@ -88,6 +99,14 @@ def chores(services: Services) -> list[Chore]:
     def retain() -> None:
         services.rate_limit.purge()
         services.retention.run()
+        now = services.clock.now()
+        services.device_requests.purge(now)
+        services.familiar_devices.purge(now)
+        services.email_changes.purge(now)
+        services.linked_identities.purge(now)
+        services.second_factor_secrets.purge(now - timedelta(days=1))
+        services.token_grants.purge(now)
+        services.reconciliation_records.purge(now)
 
     return [
         Chore(1, settle_deadlines),
@@ -97,7 +116,9 @@ def chores(services: Services) -> list[Chore]:
         Chore(2, sweep_deliveries),
         Chore(5, sweep_webhooks),
         Chore(5, sweep_errands),
+        Chore(5, sweep_provider_commands),
         Chore(15, revive_seats),
+        Chore(60, services.task_queue.reconcile),
         Chore(60, services.mailer.report_lost),
         Chore(5, sweep_exports),
         Chore(60, retain),

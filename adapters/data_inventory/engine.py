@@ -116,6 +116,23 @@ ENGINE = (
         erasing=Erasing.DELETE,
         erased_with="the export's own row",
     ),
+    table(
+        "reconciliation_places",
+        "how far a provider's objects were compared",
+        other="provider claimed_by claimed_until events_until events_goal events_after pass_began_at pass_kind pass_after"
+        " pass_ended_at not_before",
+    ),
+    table(
+        "reconciliation_runs",
+        "comparisons with providers; deleted by their own age",
+        other="run_id provider dry_run started_at ended_at outcome problem calls events objects found repaired",
+    ),
+    table(
+        "reconciliation_drift",
+        "what a provider had otherwise; deleted with its run",
+        id="reference",
+        other="run_id number kind what fields repaired problem",
+    ),
     table("process_beats", "which processes are alive", other="kind instance beat_at"),
     table("sandbox_clock", "how far the sandbox's clock is ahead", other="single_row ahead"),
     table("migrations", "which were run", other="name ran_at"),

@@ -12,7 +12,8 @@ FINISHED = (
     "exists (select from stored_events e where e.originator_id = provider_event_id"
     " and e.topic in ('provider_event.processed', 'provider_event.ignored'))"
 )
-_SHORT = "lower({}) in (:address, :name)"
+_IS_ADDRESS = "lower({}) = :address"
+"""Never by name: two people may have the same, and one's erasure or export must not touch the other's rows."""
 
 PEOPLE = (
     table(
@@ -62,7 +63,8 @@ PEOPLE = (
         "login_sessions",
         "where people are logged in",
         id="session_id user_id organization_id",
-        other="credential_version generation started_at expires_at",
+        personal="device network",
+        other="credential_version generation started_at expires_at way used_at proven_at",
         of_person=THEIRS,
         erasing=Erasing.DELETE,
         erased_with="user.erased",
@@ -71,10 +73,10 @@ PEOPLE = (
     table(
         "api_keys",
         "finds a program by the digest of its secret",
-        personal="name",
+        personal="name note networks",
         id="key_id organization_id",
-        secret="digest",
-        other="prefix scopes created_at rotated_at revoked_at last_used_at",
+        secret="digest former_digest",
+        other="expires_at product former_until prefix scopes created_at rotated_at revoked_at last_used_at",
         of_organization=OWN,
         erasing=Erasing.DELETE,
         kept=Kept("revoked_keys", "revoked_at"),
@@ -142,7 +144,7 @@ PEOPLE = (
         personal="address user_agent hostname user_name",
         id="session_id license_id organization_id",
         other="seat opened_at platform app_version",
-        of_person=_SHORT.format("user_name"),
+        of_person=_IS_ADDRESS.format("user_name"),
         of_organization=OWN,
         erasing=Erasing.BLANK,
         kept=Kept(
@@ -166,7 +168,7 @@ PEOPLE = (
         "who the digests of seat rules are",
         personal="name",
         id="license_id member organization_id",
-        of_person=_SHORT.format("name"),
+        of_person=_IS_ADDRESS.format("name"),
         of_organization=OWN,
         erasing=Erasing.DELETE,
     ).exported("seat_rule_names", "license_id, member"),
@@ -175,7 +177,7 @@ PEOPLE = (
         "what people call whoever used something",
         personal="name",
         id="account_id subject",
-        of_person=_SHORT.format("name"),
+        of_person=_IS_ADDRESS.format("name"),
         of_organization="(account_id = :organization or account_id in"
         " (select account_id from usage_claims where organization_id = :organization))",
         erasing=Erasing.DELETE,

@@ -2,7 +2,7 @@
 
 Retention, erasure and export do what is declared here and nothing else, so that none of them can forget a table that
 another knows. A condition is SQL over the table's columns with these words for whom it is about:
-`:person` (user id), `:address` and `:name` (of that person, in lower case), `:organization`, `:customers` (its names at
+`:person` (user id), `:address` (of that person, in lower case), `:organization`, `:customers` (its names at
 payment providers).
 """
 

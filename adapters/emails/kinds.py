@@ -14,6 +14,13 @@ class MailKind(StrEnum):
     VERIFY_EMAIL = "verify_email"
     RESET_PASSWORD = "reset_password"
     PASSWORD_CHANGED = "password_changed"
+    SIGN_IN_LINK = "sign_in_link"
+    SIGN_IN_SLOWED = "sign_in_slowed"
+    NEW_DEVICE = "new_device"
+    CONFIRM_NEW_EMAIL = "confirm_new_email"
+    EMAIL_CHANGING = "email_changing"
+    EMAIL_CHANGED = "email_changed"
+    SIGN_IN_CHANGED = "sign_in_changed"
     INVITATION = "invitation"
     MEMBER_ROLE_CHANGED = "member_role_changed"
     MEMBER_REMOVED = "member_removed"
@@ -53,6 +60,7 @@ _OWNERSHIP = Context({**_ORGANIZATION, "transferred_at": "datetime: since when"}
 _DELETION = Context(
     {"due_at": "datetime: when it is done", "what": "text: what is deleted: `Your account`, or the organization"}
 )
+_LINK = Context({"link": "http(s) address that the mail is about", "expires_at": "datetime: when the link ends"})
 _LICENSE = {
     "product_name": "text: name of the product, e.g. CODITECT",
     "organization_name": "text: whom the licence belongs to",
@@ -94,6 +102,30 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
         ),
         MailKind.PASSWORD_CHANGED: Context(
             {"changed_at": "datetime: when it was changed", "link": "http(s) address where a new password is asked for"}
+        ),
+        MailKind.SIGN_IN_LINK: _LINK,
+        MailKind.SIGN_IN_SLOWED: _LINK,
+        MailKind.NEW_DEVICE: Context(
+            required={
+                "signed_in_at": "datetime: when",
+                "link": "http(s) address where a new password is asked for",
+            },
+            optional={
+                "device": "text: browser and system, or what a program calls itself",
+                "network": "text: the network it came from",
+            },
+        ),
+        MailKind.CONFIRM_NEW_EMAIL: _LINK,
+        MailKind.EMAIL_CHANGING: Context(
+            {"asked_at": "datetime: when", "link": "http(s) address where a new password is asked for"}
+        ),
+        MailKind.EMAIL_CHANGED: Context({"changed_at": "datetime: when it was changed"}),
+        MailKind.SIGN_IN_CHANGED: Context(
+            {
+                "reason": "text: the name of a fact of domain/user.py, e.g. second_factor_added",
+                "changed_at": "datetime: when",
+                "link": "http(s) address where a new password is asked for",
+            }
         ),
         MailKind.INVITATION: Context(
             required={
@@ -172,7 +204,7 @@ COMMON = {
 }
 
 
-UNPROVEN = frozenset({MailKind.VERIFY_EMAIL, MailKind.INVITATION})
+UNPROVEN = frozenset({MailKind.VERIFY_EMAIL, MailKind.INVITATION, MailKind.CONFIRM_NEW_EMAIL, MailKind.SIGN_IN_LINK})
 """Goes to an address that nobody has proven to own: says nothing that was typed at registration, the names of person
 and organization included, or strangers could be sent any text in our name."""
 

@@ -16,6 +16,7 @@ from scripts.benchmarks.log_writing import group_commit
 from scripts.benchmarks.memory import memory
 from scripts.benchmarks.outbound import outbound
 from scripts.benchmarks.pools import seats
+from scripts.benchmarks.processing import processing
 from scripts.benchmarks.scale_out import standby
 from scripts.benchmarks.tenants import tenants
 from scripts.benchmarks.usage import usage
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "validate": validate,
     "webhooks": webhooks,
     "usage": usage,
+    "processing": processing,
     "outbound": outbound,
     "invoices": invoices,
     "group-commit": group_commit,

@@ -26,8 +26,9 @@ from domain.license_terms import Key, Terms
 from domain.organization import Organization
 from domain.provider_facts import Figures, InvoiceStatus, Seen, SubscriptionStatus
 from domain.seat import CloseReason, Seat
-from domain.subscription import Purchase, Subscription
-from domain.subscription import Terms as SubscriptionTerms
+from domain.subscription import Subscription
+from domain.subscription_terms import Purchase
+from domain.subscription_terms import Terms as SubscriptionTerms
 
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 _STEP = timedelta(milliseconds=900)

@@ -12,7 +12,7 @@ from scripts.commands.output import answer, fields, table
 
 app = typer.Typer(help="Credentials for programs.")
 
-_COLUMNS = ("id", "name", "prefix", "scopes", "organization_id", "created_at", "last_used_at")
+_COLUMNS = ("id", "name", "prefix", "scopes", "organization_id", "created_at", "expires_at", "last_used_at")
 Organization = Annotated[
     UUID | None,
     typer.Option(help="Of this organization; without it of the vendor.", show_default=False),
@@ -47,6 +47,25 @@ def create(
 
 
 @app.command()
+def rotate(
+    key_id: Annotated[UUID, typer.Argument(metavar="ID", show_default=False)],
+    overlap: Annotated[str, typer.Option(help="For so long the old secret works as well, e.g. P1D.")] = "PT0S",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """A new secret for a key. It is shown this once."""
+    from domain import durations
+
+    try:
+        lasting = durations.parse(overlap)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    with engine(data) as services:
+        made = services.api_keys.rotate(key_id, overlap=lasting)
+    answer({**_facts(made.key), "secret": made.secret}, as_json, fields)
+
+
+@app.command()
 def revoke(
     key_id: Annotated[UUID, typer.Argument(metavar="ID", show_default=False)], data: Data = None, as_json: Json = False
 ) -> None:
@@ -68,4 +87,5 @@ def _scope(text: str) -> Any:
 
 def _facts(key: Any) -> dict[str, Any]:
     facts: dict[str, Any] = key._asdict()
-    return {"id": facts.pop("key_id"), **facts}
+    addresses = [str(each) for each in facts.pop("networks")]
+    return {"id": facts.pop("key_id"), **facts, "allowed_addresses": addresses}

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from scripts.commands import stripe_checks
+from scripts.commands.check import Wrong
 from scripts.commands.engine import Data, Json, NoEngine, connected, settings_of
 from scripts.commands.output import answer
 
@@ -18,15 +20,6 @@ if TYPE_CHECKING:
     from adapters.settings import Settings
 
 app = typer.Typer()
-
-
-class Wrong(Exception):
-    """What a check found, and what to do."""
-
-    def __init__(self, what: str, fix: str) -> None:
-        self.what = what
-        self.fix = fix
-        super().__init__(what)
 
 
 class Check(NamedTuple):
@@ -91,10 +84,20 @@ def _checks(settings: Settings) -> Iterator[Check]:
         yield _check("followers", lambda: _followers(services))
         yield _check("processes", lambda: _processes(services))
         yield _check("webhooks", lambda: _webhooks(services))
+        if services.stripe_account is not None:
+            yield from _stripe(services)
         yield _check("papers", lambda: _papers(services))
         yield _check("api", lambda: _api(settings))
     finally:
         services.close()
+
+
+def _stripe(services: Services) -> Iterator[Check]:
+    key = _check("stripe key", lambda: stripe_checks.key(services))
+    yield key
+    if key.ok:
+        yield _check("stripe webhooks", lambda: stripe_checks.endpoint(services))
+        yield _check("stripe prices", lambda: stripe_checks.prices(services))
 
 
 def _check(name: str, look: Callable[[], str]) -> Check:

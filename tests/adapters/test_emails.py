@@ -43,9 +43,10 @@ VALUES: dict[str, Any] = {
     "resumes_at": 4711,
     "what": "Your account",
     **dict.fromkeys(("expires_at", "changed_at", "works_until", "next_attempt_at", "suspended_at"), AT),
-    **dict.fromkeys(
-        ("revoked_at", "trial_ends_at", "removed_at", "transferred_at", "disabled_at", "resets_at", "due_at"), AT
-    ),
+    **dict.fromkeys(("revoked_at", "trial_ends_at", "removed_at", "transferred_at", "disabled_at", "resets_at"), AT),
+    **dict.fromkeys(("signed_in_at", "asked_at", "due_at"), AT),
+    "device": "Firefox on Linux",
+    "network": "198.51.100.0/24",
 }
 REQUIRED = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].required]
 OPTIONAL = [(kind, key) for kind in MailKind for key in CONTEXTS[kind].optional]

@@ -268,3 +268,14 @@ def test_the_settings_of_this_very_process_are_read_by_default(monkeypatch, tmp_
     settings = Settings.from_environment()
     assert settings.port == 8123
     assert settings.data_dir == tmp_path / ".usher"
+
+
+def test_a_login_provider_needs_both_halves_of_its_client_and_https_in_production(read):
+    settings = read(GITHUB_CLIENT="id:a:secret", OIDC_CLIENT="id:secret", OIDC_ISSUER="http://127.0.0.1:9")
+    assert (settings.github_client, settings.github_url) == ("id:a:secret", "https://github.com")
+    assert "secret" not in repr(settings).replace("secret_key", "").replace("webhook_secret", "")
+    assert len(problems_of(read, GOOGLE_CLIENT="only-an-id", GITHUB_CLIENT=":secret")) == 2
+    for half in ({"OIDC_CLIENT": "id:secret"}, {"OIDC_ISSUER": "https://id.example.com"}):
+        assert "go together" in problems_of(read, **half)[0]
+    plain = {"OIDC_CLIENT": "id:secret", "OIDC_ISSUER": "http://id.example.com"}
+    assert any("OIDC_ISSUER" in problem for problem in problems_of(read, PRODUCTION, **plain))

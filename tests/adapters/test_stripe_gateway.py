@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.clock import Clock
+from adapters.stripe_client import Stripe
 from adapters.stripe_gateway import StripeGateway
 from domain.errors import Unavailable
 from domain.invoice_facts import InvoiceReport
@@ -31,7 +32,7 @@ def account() -> StripeAccount:
 @pytest.fixture
 def gateway(account) -> Iterator[StripeGateway]:
     with serving(account) as url:
-        yield StripeGateway("sk_test_x", Clock(), api_base=url)
+        yield StripeGateway(Stripe("sk_test_x", Clock(), api_base=url))
 
 
 def newest(account: StripeAccount, kind: str) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def test_a_subscription_is_reported_as_it_is_now_and_newer_than_any_event(gatewa
     (report,) = gateway.look_up(f"subscription/{subscription['id']}")
     assert isinstance(report, SubscriptionReport)
     assert (report.subscription, report.customer) == (subscription["id"], subscription["customer"])
-    assert (report.status, report.quantity, report.prices[0]) == (SubscriptionStatus.ACTIVE, 2, PRICE)
+    assert (report.status, report.items[0].quantity, report.items[0].prices[0]) == (SubscriptionStatus.ACTIVE, 2, PRICE)
     assert report.seen.at > datetime.fromtimestamp(account.events[-1]["created"], UTC)
 
 
@@ -70,11 +71,11 @@ def test_what_stripe_does_not_know_is_no_report(gateway, reference):
 
 
 def test_without_a_key_nobody_is_asked():
-    assert StripeGateway(None, Clock()).look_up("subscription/sub_1") is None
+    assert StripeGateway(None).look_up("subscription/sub_1") is None
 
 
 def test_a_stripe_that_is_away_is_asked_again_later(account):
     with serving(account) as url:
         pass
     with pytest.raises(Unavailable):
-        StripeGateway("sk_test_x", Clock(), api_base=url).look_up("subscription/sub_1")
+        StripeGateway(Stripe("sk_test_x", Clock(), api_base=url)).look_up("subscription/sub_1")

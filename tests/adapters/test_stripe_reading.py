@@ -15,6 +15,7 @@ import pytest
 
 from adapters import stripe_events
 from adapters.clock import Clock
+from adapters.stripe_client import Stripe
 from adapters.stripe_fields import Nothing
 from adapters.stripe_gateway import StripeGateway
 from domain.errors import Unavailable
@@ -44,7 +45,7 @@ def invoice(account) -> dict[str, Any]:
 
 
 def read(told: dict[str, Any], **gateway: Any) -> Reading:
-    return StripeGateway(None, Clock(), **gateway).read(orjson.dumps(told))
+    return StripeGateway(None, **gateway).read(orjson.dumps(told))
 
 
 def about(invoice: dict[str, Any], type: str = "invoice.updated", **changes: Any) -> InvoiceReport:
@@ -74,7 +75,7 @@ def test_an_object_of_another_version_is_asked_for_again_in_ours(account, invoic
     old = {"id": invoice["id"], "object": "invoice", "former": "shape"}
     told = event("invoice.paid", old, at=1_800_000_000, checked=False, api_version="2020-08-27")
     with serving(account) as url:
-        reading = StripeGateway("sk_test_x", Clock(), api_base=url).read(orjson.dumps(told))
+        reading = StripeGateway(Stripe("sk_test_x", Clock(), api_base=url)).read(orjson.dumps(told))
     assert reading.remarks == ("of API version 2020-08-27, asked for again in ours",)
     assert isinstance(reading.fact, InvoiceReport) and reading.fact.figures.amount_paid == 9900
     assert (reading.fact.seen.event, reading.fact.seen.at.year) == (told["id"], 2027)
@@ -85,7 +86,7 @@ def test_an_object_of_another_version_is_read_as_it_came_where_nobody_can_be_ask
     assert read(told).remarks == ("of API version 2027-03-01.later, read as it came",)
     told["data"]["object"]["id"] = "in_unknown"
     with serving(account) as url:
-        reading = StripeGateway("sk_test_x", Clock(), api_base=url).read(orjson.dumps(told))
+        reading = StripeGateway(Stripe("sk_test_x", Clock(), api_base=url)).read(orjson.dumps(told))
     assert reading.remarks == ("of API version 2027-03-01.later, read as it came",)
 
 
@@ -100,7 +101,7 @@ def test_a_stripe_that_is_away_is_asked_again_later(account, invoice):
         pass
     told = event("invoice.updated", invoice, at=1, api_version="2020-08-27")
     with pytest.raises(Unavailable):
-        StripeGateway("sk_test_x", Clock(), api_base=url).read(orjson.dumps(told))
+        StripeGateway(Stripe("sk_test_x", Clock(), api_base=url)).read(orjson.dumps(told))
 
 
 def thin(kind: str, **related: Any) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def thin(kind: str, **related: Any) -> dict[str, Any]:
 def test_a_thin_event_is_followed_up_where_stripe_can_be_asked(account, invoice):
     told = thin("v1.invoice.paid", id=invoice["id"], type="invoice", url=f"/v1/invoices/{invoice['id']}")
     with serving(account) as url:
-        reading = StripeGateway("sk_test_x", Clock(), api_base=url).read(orjson.dumps(told))
+        reading = StripeGateway(Stripe("sk_test_x", Clock(), api_base=url)).read(orjson.dumps(told))
     assert isinstance(reading.fact, InvoiceReport) and reading.remarks == ("a thin event, its object asked for",)
     assert reading.fact.seen.at == datetime(2027, 1, 15, 6, 20, 52, tzinfo=UTC)
 

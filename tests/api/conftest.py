@@ -10,11 +10,13 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from adapters.bootstrap import Services
+from adapters.stripe_client import Stripe
 from api.app import create_app
 from domain.user import User
 from projections.all import read_models
 from projections.follower import Followers, connect
 from projections.positions import prepare
+from scripts.stripe_sim.server import serving
 from tests.api.people_engine import Client, people_engine
 from tests.api.shop import Shop
 
@@ -91,3 +93,12 @@ def bob(services, client) -> Member:
 def shop(services) -> Shop:
     """With CODITECT on sale."""
     return Shop(services)
+
+
+@pytest.fixture
+def selling(services, shop) -> Iterator[None]:
+    """Stripe can be asked, and has the prices."""
+    with serving(shop.account) as url:
+        vars(services)["stripe_account"] = Stripe("sk_test_x", services.clock, api_base=url)
+        list(services.price_sync.run())
+        yield

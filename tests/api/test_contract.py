@@ -75,7 +75,7 @@ def address(services) -> Iterator[str]:
 
 
 @pytest.fixture
-def known(services, shop, ann, caught_up) -> dict[str, str]:
+def known(services, selling, shop, ann, caught_up) -> dict[str, str]:
     """Things that are there, by the name of the path parameter or field that leads to them."""
     reference = shop.buy(ann.organization_id)
     file = CATALOG.read_text().replace("seats: 3\n", "seats: 3\n      machines: 2\n", 1)

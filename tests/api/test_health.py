@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api import health
 from api.server import application
+from domain.drift import Drift, Outcome, Run, What
 from domain.errors import Unavailable
 from scripts.processes import prepare
 from tests.api.people_engine import Client
@@ -205,6 +206,21 @@ def test_they_say_how_webhooks_fare(client, services):
     assert found["usher_webhook_attempts_total", (("outcome", "refused"),)] == 0
     assert 3600 <= found["usher_webhook_oldest_waiting_seconds", ()] < 3700
     assert found["usher_webhook_endpoints_failing", ()] == 1
+
+
+def test_they_say_what_a_provider_had_otherwise(client, services):
+    assert not any(name.startswith("usher_provider_drift") for name, _ in samples(client))
+    now = services.clock.now()
+    drift = (Drift("event", "evt_1", What.MISSED, repaired=True), Drift("invoice", "in_1", What.DIFFERS))
+    for dry_run in (False, True):
+        run = Run(services.clock.new_id(), "stripe", dry_run, now, now, Outcome.COMPLETE, 3, 2, 1, drift)
+        services.reconciliation_records.claim("stripe", run.id)
+        services.reconciliation_records.keep(run)
+        services.reconciliation_records.let_go("stripe", run.id)
+    found = samples(Client(application(services)))
+    assert found["usher_provider_drift", (("state", "repaired"),)] == 1
+    assert found["usher_provider_drift", (("state", "left"),)] == 1
+    assert found["usher_reconciliation_age_seconds", ()] < 60
 
 
 def test_metrics_are_answered_while_postgres_is_away(client, services, monkeypatch):

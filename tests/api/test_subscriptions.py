@@ -19,7 +19,7 @@ def test_a_purchase_is_listed_and_says_the_same_alone(shop, ann, caught_up):
     assert listed == ann.client.get(f"/subscriptions/{subscription_of(reference)}").json()
     assert set(listed) == {
         "id", "organization_id", "plan", "plan_version", "price", "seats", "status", "current_period", "trial_end",
-        "cancel_at", "ended_at", "provider",
+        "cancel_at", "ended_at", "pending_change", "provider",
     }  # fmt: skip
     assert (listed["plan"], listed["plan_version"], listed["price"]) == ("pro", 1, "pro-monthly")
     assert (listed["status"], listed["seats"]) == ("active", 20)

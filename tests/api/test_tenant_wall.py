@@ -37,6 +37,7 @@ def everything(services, client, ann, anns, caught_up) -> dict[str, str]:  # noq
     invited(ann, "dan@example.test")
     rules = {"include": {"users": ["zoe@example.test"]}, "reason": "hers"}
     assert ann.client.call("PUT", f"/licenses/{anns['license_id']}/seat-rules", json=rules).status_code == 200
+    assert ann.client.post("/billing/portal", json={}).status_code == 200
     caught_up()
     return anns
 

@@ -26,7 +26,7 @@ TICKETED = "/licenses/queue/{ticket_id}"  # and a ticket which place in the queu
 
 
 @pytest.fixture
-def anns(services, shop, ann) -> dict[str, str]:
+def anns(services, selling, shop, ann) -> dict[str, str]:
     """One of everything that is Ann's, by the name of the path parameter that leads to it."""
     reference = shop.buy(ann.organization_id)
     file = CATALOG.read_text().replace("seats: 3\n", "seats: 3\n      machines: 2\n", 1)
@@ -49,6 +49,7 @@ def anns(services, shop, ann) -> dict[str, str]:
         "ticket_id": str(uuid4()),
         "user_id": ann.client.get("/me").json()["user_id"],
         "invitation_id": _invited(ann),
+        "sign_in_id": ann.client.get("/me/sessions").json()["data"][0]["id"],
         "reservation_id": str(uuid4()),
         "export_id": _exported(services, "organization", ann.organization_id),
         "own_export_id": _exported(services, "person", UUID(ann.client.get("/me").json()["user_id"])),

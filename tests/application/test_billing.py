@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from adapters.bootstrap import Services
+from adapters.stripe_client import Stripe
 from adapters.stripe_gateway import StripeGateway
 from domain.ids import invoice_id_for, license_id_for, organization_id_for, provider_event_id, subscription_id_for
 from domain.invoice import Invoice
@@ -333,7 +334,7 @@ def test_what_a_webhook_depends_on_is_looked_up_where_stripe_can_be_asked(servic
     dispute = stripe.dispute(_invoice_of(stripe, sub)).the("dispute")["id"]
     disputed = next(e for e in stripe.events if e["data"]["object"]["id"] == dispute)
     with serving(stripe) as url:
-        vars(services)["stripe"] = StripeGateway("sk_test_x", services.clock, api_base=url)
+        vars(services)["stripe"] = StripeGateway(Stripe("sk_test_x", services.clock, api_base=url))
         engine = Engine(services)
         engine.now = stripe.now
         engine.feed([disputed])

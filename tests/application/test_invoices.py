@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.bootstrap import Services
+from adapters.stripe_client import Stripe
 from adapters.stripe_gateway import StripeGateway
 from application.paper_document import invoice_paper
 from domain.credit_note import CreditNote
@@ -473,7 +474,7 @@ def test_any_order_and_repetition_of_reports_about_money_ends_in_the_same_facts(
 
 def asking(services: Services, url: str) -> Engine:
     """An engine with a key for a Stripe at `url`."""
-    vars(services)["stripe"] = StripeGateway("sk_test_x", services.clock, api_base=url)
+    vars(services)["stripe"] = StripeGateway(Stripe("sk_test_x", services.clock, api_base=url))
     return Engine(services)
 
 

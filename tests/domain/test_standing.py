@@ -13,7 +13,8 @@ from domain.entitlements import Entitlements
 from domain.provider_facts import DisputeOutcome, Seen
 from domain.provider_facts import SubscriptionStatus as Status
 from domain.standing import GOOD, PaymentStanding, Standing, standing_of
-from domain.subscription import Purchase, Subscription, Terms
+from domain.subscription import Subscription
+from domain.subscription_terms import Purchase, Terms
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 PRO = Entitlements(seats=10)

@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from domain.provider_facts import Seen
 from domain.provider_facts import SubscriptionStatus as Status
-from domain.subscription import Purchase, Subscription, Terms
+from domain.subscription import Subscription
+from domain.subscription_terms import Purchase, Terms
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 PRO, STARTER = Purchase("pro", 1, "pro-monthly"), Purchase("starter", 1, "starter-monthly")

@@ -8,7 +8,7 @@ from domain.provider_event import ProviderEvent
 from domain.provider_facts import Figures, InvoiceStatus, SubscriptionStatus
 from domain.seat import CloseReason, Seat
 from domain.standing import PaymentStanding, Standing
-from domain.subscription import Terms
+from domain.subscription_terms import Terms
 from projections.overview import overview
 from tests.projections.followed import ACME, DAY, GLOBEX, NOW, Followed, terms
 from tests.projections.test_invoices import reported

@@ -9,7 +9,8 @@ import pytest
 from domain.entitlements import Entitlements
 from domain.plan import Plan, PlanTerms
 from domain.provider_facts import Seen, SubscriptionStatus
-from domain.subscription import Purchase, Subscription, Terms
+from domain.subscription import Subscription
+from domain.subscription_terms import Purchase, Terms
 from projections.subscriptions import get_subscription, list_subscriptions
 from tests.projections.followed import ACME, DAY, GLOBEX, NOW, Followed
 

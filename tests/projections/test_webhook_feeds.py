@@ -14,7 +14,8 @@ from application.webhook_endpoints import Changes
 from domain.api_key import Scope
 from domain.license import License
 from domain.provider_facts import Seen, SubscriptionStatus
-from domain.subscription import Purchase, Subscription, Terms
+from domain.subscription import Subscription
+from domain.subscription_terms import Purchase, Terms
 from domain.webhook_endpoint import DisabledReason
 from projections import webhook_feeds
 from projections.follower import Followers, connect

@@ -10,11 +10,13 @@ from uuid import UUID
 import orjson
 import pytest
 
+from adapters.stripe_client import Stripe
 from domain.errors import ConcurrentChange, Unavailable
 from domain.ids import license_id_for, subscription_id_for
 from domain.license import License
 from domain.provider_event import ProviderEvent, Status
 from scripts.stripe_sim import StripeAccount
+from scripts.stripe_sim.server import serving
 from tests.workers.conftest import until
 from workers import projector, scheduler, worker
 
@@ -129,6 +131,20 @@ def test_a_worker_that_stops_ends_what_it_is_at_and_puts_the_rest_back(services,
     stop()
     assert worker.THREADS <= len(ended) < len(tasks)
     assert services.task_queue.broker.do_qsize("usher") == len(tasks) - len(ended)
+
+
+def test_what_no_webhook_told_is_found_by_the_scheduled_look_at_stripe(services, processes, stripe):
+    bought = stripe.checkout(price=PRO, email="ada@example.com", name="Ada").the("subscription")["id"]
+    services.clock.advance(timedelta(minutes=6))
+    with serving(stripe) as url:
+        vars(services)["stripe_account"] = Stripe("sk_test_x", services.clock, api_base=url)
+        processes.start(worker, scheduler)
+        license_id = license_id_for(subscription_id_for("stripe", bought))
+        until(lambda: services.store.find(License, license_id) is not None)
+        until(lambda: services.reconciliation_records.runs(limit=1))
+        processes.stop()
+    (run,) = services.reconciliation_records.runs(limit=5)
+    assert run.left == 0 and not run.dry_run
 
 
 def test_a_worker_shows_that_it_is_alive_and_when_it_ends(services, processes):

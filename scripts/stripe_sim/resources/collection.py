@@ -133,6 +133,9 @@ class Collection(Part):
         return planned
 
     def _fall_behind(self, invoice: Json, subscription: Json | None) -> None:
+        """Nobody is behind with a change that waits for its payment."""
+        if self.api.pending_updates.is_of(invoice):
+            return
         self._note_delinquent(invoice, delinquent=True)
         if subscription and subscription["status"] == "active" and subscription["latest_invoice"] == invoice["id"]:
             with self.ledger.changing(subscription, "customer.subscription.updated"):

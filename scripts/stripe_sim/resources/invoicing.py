@@ -131,6 +131,9 @@ class Invoicing(Part):
             self.api.payments.cancel(self.intent_of(payment), "void_invoice")
         with self.ledger.changing(invoice, "invoice.updated", "invoice.voided"):
             self.close(invoice, "void", "voided_at")
+        subscription = self.subscription_of(invoice)
+        if subscription and self.api.pending_updates.is_of(invoice):
+            self.api.pending_updates.hear_voided(subscription)
 
     def write_off(self, invoice: Json) -> None:
         """The vendor gives up the money; it may still come."""

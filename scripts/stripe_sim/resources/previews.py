@@ -90,9 +90,16 @@ class Previews(Part):
     def _first_paid(self, subscription: Json, details: Mapping[str, Any], given: Given) -> Json:
         """A trial that is ended now."""
         items = self.api.subscription_changes.items_with(subscription, details.get("items") or ())
-        recurring, now = items[0]["price"]["recurring"], self.ledger.at
+        now = self.ledger.at
+        lines = self.first_lines(subscription, items)
+        return self._compose(subscription, [], lines, given, reason="subscription_update", period=(now, now))
+
+    def first_lines(self, subscription: Json, items: Sequence[Json]) -> list[Drafted]:
+        """Those of the period that begins when a trial with these items ends now."""
+        items, now = deepcopy(list(items)), self.ledger.at
+        recurring = items[0]["price"]["recurring"]
         set_period(items, *period_at(now, recurring["interval"], recurring["interval_count"], now))
-        return self._now(subscription, items, [], given)
+        return self.api.lines.of_items(subscription, items)
 
     def _of_new(self, details: Mapping[str, Any], given: Given) -> Json:
         """The first invoice of a subscription that is not there yet."""

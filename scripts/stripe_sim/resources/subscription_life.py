@@ -127,6 +127,12 @@ class SubscriptionLife(Part):
         of_customer = self.ledger.all("invoice", customer=subscription["customer"])
         return [each for each in of_customer if self.api.invoicing.subscription_of(each) is subscription]
 
+    def begin_paid(self, subscription: Json) -> None:
+        """The first period after a trial that was ended by paying for it."""
+        self._cut_trial(subscription)
+        self.set_period(subscription, self.ledger.at)
+        subscription["status"] = "active"
+
     def _cut_trial(self, subscription: Json) -> None:
         """The trial's end, and what periods are counted from, is now."""
         subscription["trial_end"] = subscription["billing_cycle_anchor"] = self.ledger.at

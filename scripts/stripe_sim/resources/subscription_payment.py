@@ -41,8 +41,9 @@ class SubscriptionPayment(Part):
     def waits_for_money(self, subscription: Json, change: Change, given: Given) -> bool:
         """Whether a change is held until it is paid. Raises CardError where it must not be made unpaid."""
         behavior = given.get("payment_behavior", "allow_incomplete")
-        bills = change.anchor is not None or given.get("proration_behavior") == "always_invoice"
-        costs = change.anchor is not None or sum(each["amount"] for each in change.prorations) > 0
+        begins = change.anchor is not None or self.ends_trial(subscription, given)
+        bills = begins or given.get("proration_behavior") == "always_invoice"
+        costs = begins or sum(each["amount"] for each in change.prorations) > 0
         if behavior not in ("error_if_incomplete", "pending_if_incomplete") or not (bills and costs):
             return False
         method = self._method_of(subscription)
@@ -51,6 +52,10 @@ class SubscriptionPayment(Part):
         if behavior == "error_if_incomplete":
             raise self._unpaid(method)
         return True
+
+    @staticmethod
+    def ends_trial(subscription: Json, given: Given) -> bool:
+        return given.get("trial_end") == "now" and subscription["status"] == "trialing"
 
     def _works(self, method: Json) -> bool:
         return self.api.payments.outcome(method) in ("succeeds", "processing")

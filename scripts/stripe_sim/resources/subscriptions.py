@@ -97,10 +97,11 @@ class Subscriptions(Resource):
             anchor_now=given.get("billing_cycle_anchor", {}).get("type") == "now",
         )
         if self.api.subscription_payment.waits_for_money(subscription, change, given):
-            self.api.pending_updates.hold(subscription, change)
+            ends_trial = self.api.subscription_payment.ends_trial(subscription, given)
+            self.api.pending_updates.hold(subscription, change, ends_trial=ends_trial)
             return subscription
         self._carry_out(subscription, change, given)
-        if given.get("trial_end") == "now" and subscription["status"] == "trialing":
+        if self.api.subscription_payment.ends_trial(subscription, given):
             self.api.subscription_life.end_trial(subscription, at_once=True)
         return subscription
 

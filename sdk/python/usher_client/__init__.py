@@ -18,6 +18,7 @@ from usher_client.errors import (
     BorrowExhausted,
     BorrowNotOffered,
     Conflict,
+    CredentialsUnkept,
     FingerprintUnavailable,
     InvalidRequest,
     LeaseInvalid,
@@ -30,6 +31,7 @@ from usher_client.errors import (
     LicenseRevoked,
     LicenseSuspended,
     NothingBorrowed,
+    NotLoggedIn,
     OfflineTooLong,
     QueueFull,
     QueueNotOffered,
@@ -56,13 +58,18 @@ from usher_client.status import State, Status
 from usher_client.wire import VERSION as __version__
 
 if TYPE_CHECKING:
+    from usher_client.account import Account
     from usher_client.aio import AsyncBorrowedSeat, AsyncLicenseClient, AsyncSeat
 
 _ASYNC = ("AsyncLicenseClient", "AsyncSeat", "AsyncBorrowedSeat")
 
 
 def __getattr__(name: str) -> Any:
-    """asyncio takes 20 ms and 3 MB: a program without it does not load it."""
+    """asyncio takes 20 ms and 3 MB, and few programs have a person log in: neither is loaded unasked."""
+    if name == "Account":
+        from usher_client.account import Account
+
+        return Account
     if name in _ASYNC:
         from usher_client import aio
 
@@ -71,6 +78,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "Account",
     "AsyncBorrowedSeat",
     "AsyncLicenseClient",
     "AsyncSeat",
@@ -80,6 +88,7 @@ __all__ = [
     "Borrowed",
     "BorrowedSeat",
     "Conflict",
+    "CredentialsUnkept",
     "FingerprintUnavailable",
     "InvalidRequest",
     "KeySet",
@@ -94,6 +103,7 @@ __all__ = [
     "LicenseRefused",
     "LicenseRevoked",
     "LicenseSuspended",
+    "NotLoggedIn",
     "NothingBorrowed",
     "OfflineTooLong",
     "QueueFull",

@@ -31,6 +31,8 @@ UsherError                       base; also every refusal that this version does
 │   ├── BorrowEnded              the days are over, or the seat was given back
 │   └── SeatReleased             it was given back by this program itself
 ├── NothingBorrowed              there is no borrowed seat on this machine
+├── NotLoggedIn                  nobody is logged in on this machine, or not any more
+├── CredentialsUnkept            there is nowhere to keep a login
 ├── LicenseFileInvalid           a licence file that does not hold; `reason`
 └── FingerprintUnavailable       this machine has no id of its own and nowhere to keep one
 """
@@ -222,6 +224,15 @@ class SeatReleased(SeatLost):
 class NothingBorrowed(UsherError):
     code = "nothing_borrowed"
     sentence = "There is no borrowed seat on this machine."
+
+
+class NotLoggedIn(UsherError):
+    code = "not_logged_in"
+    sentence = "Nobody is logged in here; run: usher-client login"
+
+
+class CredentialsUnkept(UsherError):
+    code = "credentials_unkept"
 
 
 class LicenseFileInvalid(UsherError):

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from usher_client.errors import (
+    CredentialsUnkept,
     FingerprintUnavailable,
     LeaseUntrusted,
     LicenseFileInvalid,
     NothingBorrowed,
+    NotLoggedIn,
     SeatLost,
     Unavailable,
     UsherError,
@@ -80,6 +82,15 @@ def all_below(kind: type[UsherError]) -> Iterator[type[UsherError]]:
         yield from all_below(sub)
 
 
-_LOCAL = (WaitedInVain, LeaseUntrusted, SeatLost, NothingBorrowed, LicenseFileInvalid, FingerprintUnavailable)
+_LOCAL = (
+    WaitedInVain,
+    LeaseUntrusted,
+    SeatLost,
+    NothingBorrowed,
+    LicenseFileInvalid,
+    FingerprintUnavailable,
+    NotLoggedIn,
+    CredentialsUnkept,
+)
 """Said by this client only."""
 _BY_CODE = {kind.code: kind for kind in all_below(UsherError) if not issubclass(kind, _LOCAL)}
