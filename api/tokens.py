@@ -213,7 +213,7 @@ def routes(base: str) -> list[HotRoute]:
                 {200: ("What it says, or that it is not active", IntrospectAnswer)},
                 body=IntrospectBody,
                 security="credential",
-                refusals=(401, 403, 422, 503),
+                refusals=(401, 403, 422, 429, 503),
                 tag="tokens",
             ),
             models=[IntrospectBody, IntrospectAnswer],
