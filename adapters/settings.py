@@ -13,7 +13,7 @@ from typing import Self
 
 from adapters.environment import PREFIX, Environment, Setting, SettingsInvalid, read_dotenv, without_password
 from adapters.kept_secret import kept_secret
-from adapters.login_settings import LOGIN_SECRETS, LOGIN_SETTINGS, login_fields
+from adapters.login_settings import LOGIN_SECRETS, LOGIN_SETTINGS, LOGIN_URLS, login_fields
 from adapters.redis_address import SCHEMES, ClusterUrl, is_cluster
 from domain.retention import periods
 
@@ -78,7 +78,7 @@ SETTINGS = (
     Setting("LOG_FORMAT", "console or json", "console in sandbox, else json", "json"),
 )
 SECRETS = frozenset({"admin_key", "secret_key", "stripe_secret_key", "stripe_webhook_secrets"}) | LOGIN_SECRETS
-URLS = frozenset("database_url redis_url broker_url public_url stripe_api_base smtp_url github_url oidc_issuer".split())
+URLS = frozenset({"database_url", "redis_url", "broker_url", "public_url", "stripe_api_base", "smtp_url"}) | LOGIN_URLS
 
 
 @dataclass(frozen=True, repr=False)

@@ -196,8 +196,7 @@ class Deletions:
 
         def beside(deserted: Sequence[UUID]) -> list[Row]:
             customers = [each for id in deserted for each in self._sweep.customers_of(id)]
-            by = {"address": known.address, "name": known.name}
-            return [self._book.begin(user_id, **by, organization_ids=deserted, customers=customers)]
+            return [self._book.begin(user_id, address=known.address, organization_ids=deserted, customers=customers)]
 
         self._hands.erasure.erase(user_id, beside)
 
@@ -268,7 +267,7 @@ class Deletions:
             nobody._replace(organization=id, customers=tuple(deletion.customers)) for id in deletion.organization_ids
         ]
         if deletion.kind == "person":
-            found.append(nobody._replace(person=deletion.subject_id, address=deletion.address, name=deletion.name))
+            found.append(nobody._replace(person=deletion.subject_id, address=deletion.address))
         return found
 
     def _kept(self, deletion: Deletion) -> Mapping[str, Any]:

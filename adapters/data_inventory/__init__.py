@@ -9,9 +9,10 @@ from __future__ import annotations
 from adapters.data_inventory.engine import ENGINE
 from adapters.data_inventory.people import PEOPLE
 from adapters.data_inventory.read_models import READ_MODELS
+from adapters.data_inventory.signing_in import SIGNING_IN
 from adapters.data_inventory.table import Erasing, Kept, Kind, Section, Table, table
 from adapters.data_inventory.webhooks import WEBHOOKS
 
-INVENTORY = (*PEOPLE, *WEBHOOKS, *READ_MODELS, *ENGINE)
+INVENTORY = (*PEOPLE, *SIGNING_IN, *WEBHOOKS, *READ_MODELS, *ENGINE)
 
 __all__ = ["INVENTORY", "Erasing", "Kept", "Kind", "Section", "Table", "table"]

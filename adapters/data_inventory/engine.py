@@ -119,8 +119,8 @@ ENGINE = (
     table(
         "reconciliation_places",
         "how far a provider's objects were compared",
-        other="provider claimed_by claimed_until events_until events_goal events_after pass_began_at pass_kind pass_after"
-        " pass_ended_at not_before",
+        other="provider claimed_by claimed_until events_until events_goal events_after pass_began_at pass_kind"
+        " pass_after pass_ended_at not_before",
     ),
     table(
         "reconciliation_runs",

@@ -7,6 +7,9 @@ from adapters.data_inventory.table import table
 
 _OF_INVOICES = "invoice_id in (select invoice_id from invoices where organization_id = :organization)"
 _OF_PAYMENTS = "payment_id in (select payment_id from payments where organization_id = :organization)"
+_OF_SUBSCRIPTIONS = (
+    "subscription_id in (select subscription_id from subscriptions where organization_id = :organization)"
+)
 _OF_ACCOUNTS = (
     "(account_id = :organization or account_id in"
     " (select account_id from usage_claims where organization_id = :organization))"
@@ -14,6 +17,34 @@ _OF_ACCOUNTS = (
 _OF_SERIES = f"series in (select series from usage_series where {_OF_ACCOUNTS})"
 
 READ_MODELS = (
+    table(
+        "billing_accounts",
+        "whose customers at payment providers are",
+        id="account_id organization_id customer",
+        other="position provider basis deleted linked_at",
+        of_organization=OWN,
+    ).exported("billing_accounts", "position"),
+    table(
+        "provider_commands",
+        "what payment providers were asked to do",
+        id="command_id desk_id organization_id reference",
+        other="position kind number status reason asked_at ended_at",
+        of_organization=OWN,
+    ).exported("provider_commands", "position"),
+    table(
+        "planned_changes",
+        "changes of subscriptions at the end of a period",
+        id="subscription_id schedule",
+        other="at plan plan_version price seats",
+        of_organization=_OF_SUBSCRIPTIONS,
+    ).exported("planned_changes", "subscription_id"),
+    table(
+        "held_changes",
+        "changes of subscriptions that wait for a payment",
+        id="subscription_id invoice_id",
+        other="at plan plan_version price seats",
+        of_organization=_OF_SUBSCRIPTIONS,
+    ).exported("held_changes", "subscription_id"),
     table(
         "users",
         "that people are there and how they stand",

@@ -132,6 +132,39 @@ def test_after_an_erasure_nothing_of_a_person_is_left_but_what_the_law_wants(ser
     assert verified(services)
 
 
+def test_erasing_one_of_two_people_of_one_name_leaves_the_other_s(services, client):
+    people = [
+        services.users.register(
+            email=f"{n}@example.test", password=PASSWORD, full_name=NAME, company_name=f"Company {n}"
+        )
+        for n in ("one", "two")
+    ]
+    one, two = people
+    for made, n in zip(people, ("one", "two"), strict=True):
+        for name in (NAME, f"{n}@example.test"):
+            services.unwalled.execute(
+                "insert into usage_subjects values (%s, gen_random_uuid(), %s)", (made.organization_id, name)
+            )
+            services.unwalled.execute(
+                "insert into session_callers select gen_random_uuid(), gen_random_uuid(), %s, 1, now(), '::1', 'agent',"
+                " 'laptop', %s, 'linux', '1'",
+                (made.organization_id, name),
+            )
+    token = services.logins.start(services.users.profile(one.user_id).user).access_token
+    assert client.as_(token).delete("/me").status_code == 202
+    assert run(services) == 1
+    left = services.unwalled.fetch_all("select account_id, name from usage_subjects order by name")
+    assert {(each["account_id"], each["name"]) for each in left} == {
+        (two.organization_id, NAME),
+        (two.organization_id, "two@example.test"),
+    }
+    seats = services.unwalled.fetch_all(
+        "select user_name from session_callers where organization_id = %s", (two.organization_id,)
+    )
+    assert {each["user_name"] for each in seats} == {NAME, "two@example.test"}
+    assert services.users.profile(two.user_id).full_name == NAME
+
+
 def verified(services) -> bool:
     is_ok: bool = services.verification.run().ok
     return is_ok
