@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
-from anyio.from_thread import start_blocking_portal
 
 from adapters.bootstrap import Services
 from adapters.stripe_client import Stripe
@@ -52,15 +51,9 @@ def caught_up(services) -> Callable[[], None]:
 
 
 @pytest.fixture
-def client(services) -> Iterator[Client]:
-    """Without a credential. Requests share an event loop, as a server's do; several threads may call at once."""
-    with start_blocking_portal() as portal:
-        yield Client(create_app(services), run=lambda work: portal.call(_awaited, work))
-        portal.call(services.aclose)
-
-
-async def _awaited(work: Awaitable[Any]) -> Any:
-    return await work
+def client(services) -> Client:
+    """Without a credential."""
+    return Client(create_app(services))
 
 
 @pytest.fixture

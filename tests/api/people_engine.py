@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
+from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 
 from adapters.bootstrap import Services, build
@@ -18,20 +19,29 @@ from adapters.settings import Settings
 
 @contextmanager
 def people_engine(settings: Settings) -> Iterator[Services]:
-    """Services as the composition root makes them; only hashing is made cheap."""
+    """Services as the composition root makes them; only hashing is made cheap. Whatever clients of theirs ask runs in
+    one event loop, as in a server."""
     services = build(settings)
     services.passwords = Passwords(memory_kib=64, passes=1)
-    yield services
+    with start_blocking_portal() as portal:
+        vars(services)["in_loop"] = lambda work: portal.call(_awaited, work)
+        yield services
+        portal.call(services.aclose)
     services.close()
 
 
-class Client:
-    """Calls the application; `bearer` is sent with every request. `run` says in which event loop."""
+async def _awaited(work: Awaitable[Any]) -> Any:
+    return await work
 
-    def __init__(self, app: FastAPI, bearer: str | None = None, run: Callable[..., Any] = asyncio.run) -> None:
+
+class Client:
+    """Calls the application; `bearer` is sent with every request. `run` says in which event loop. Several threads may
+    call at once."""
+
+    def __init__(self, app: FastAPI, bearer: str | None = None, run: Callable[..., Any] | None = None) -> None:
         self._app = app
         self._bearer = bearer
-        self._run = run
+        self._run = run or vars(app.state.services).get("in_loop", asyncio.run)
 
     def as_(self, bearer: str | None) -> Client:
         return Client(self._app, bearer, self._run)

@@ -23,6 +23,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
+from adapters.bootstrap import build
 from api.app import create_app
 from domain.caller import Caller
 from domain.lease import fingerprint_digest
@@ -53,17 +54,26 @@ class Limitless:
         return Allowance(10, 9, 1, 0)
 
 
+class LimitlessCalls:
+    """The same for those of callers who are known."""
+
+    async def take(self, *_: object) -> Allowance:
+        return Allowance(10, 9, 1, 0)
+
+
 @pytest.fixture
-def address(services) -> Iterator[str]:
-    """Where the application is served."""
+def address(services, selling) -> Iterator[str]:
+    """Where the application is served, by another process so to speak: its event loop is not that of the clients."""
+    served = build(services.settings)
+    vars(served)["stripe_account"] = services.stripe_account
+    served.passwords, served.rate_limit, served.call_rates = services.passwords, Limitless(), LimitlessCalls()
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         yield
-        await services.aclose()
+        await served.aclose()
 
-    services.rate_limit = Limitless()
-    app = create_app(services, lifespan=lifespan)
+    app = create_app(served, lifespan=lifespan)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(app, loop="asyncio", ws="none", log_config=None, access_log=False)
         server = uvicorn.Server(config)
@@ -72,6 +82,7 @@ def address(services) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
         thread.join(timeout=10)
+    served.close()
 
 
 @pytest.fixture
