@@ -13,6 +13,7 @@ from adapters.deletions import DeletionBook
 from adapters.infrastructure import Infrastructure
 from application.deletions import Deletions, Hands
 from application.exports import Exports
+from application.policies import Policies
 from application.retention import Retention
 from domain.durations import parse
 
@@ -40,6 +41,10 @@ class DataServices(Infrastructure):
         webhook_endpoints: WebhookEndpoints
         erasable_webhook_data: tuple[WebhookBook, WebhookDeliveries]
         running_subscriptions: Callable[[UUID], list[UUID]]
+
+    @cached_property
+    def policies(self) -> Policies:
+        return Policies(self.store, self.works)
 
     @cached_property
     def data_sweep(self) -> DataSweep:
@@ -92,5 +97,4 @@ class DataServices(Infrastructure):
         if kind == "organization":
             return Whose(organization=subject_id, customers=tuple(self.data_sweep.customers_of(subject_id)))
         person = self.personal_data.person(subject_id)
-        known = (person.email.lower(), person.full_name.lower()) if person else (None, None)
-        return Whose(subject_id, *known)
+        return Whose(subject_id, person.email.lower() if person else None)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from adapters.rights_log import RightsLog
     from adapters.webhook_book import WebhookBook
     from adapters.webhook_deliveries import WebhookDeliveries
+    from application.policies import Policies
     from application.quota_work import QuotaWork
     from application.rights_book import RightsBook
     from application.seat_work import SeatWork
@@ -49,6 +50,7 @@ class PeopleServices(Infrastructure):
         store: Store
         seat_work: SeatWork
         quota_work: QuotaWork
+        policies: Policies
         rights_log: RightsLog
         rights_book: RightsBook
         upgrade_url: str
@@ -71,6 +73,7 @@ class PeopleServices(Infrastructure):
             self.login_sessions,
             self.memberships,
             self.tokens,
+            self.policies,
             self.clock,
             public_url=self.settings.public_url,
         )
@@ -163,6 +166,7 @@ class PeopleServices(Infrastructure):
             self.organizations,
             self.passwords,
             self.tokens,
+            self.policies,
             self.clock,
             public_url=self.settings.public_url,
         )

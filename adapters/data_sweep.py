@@ -23,12 +23,11 @@ BATCH = 1_000
 
 
 class Whose(NamedTuple):
-    """Whose traces are looked for: a person (with its address and name in lower case), an organization (with its names
+    """Whose traces are looked for: a person (with its address in lower case), an organization (with its names
     at payment providers), or one and the other."""
 
     person: UUID | None = None
     address: str | None = None
-    name: str | None = None
     organization: UUID | None = None
     customers: tuple[str, ...] = ()
 
@@ -119,7 +118,7 @@ class DataSweep:
 
 def about(condition: str, names: Mapping[str, str] | None = None) -> str:
     """A condition of the inventory as SQL: its words as parameters, or as what `names` says."""
-    for word in ("organization", "customers", "person", "address", "name"):
+    for word in ("organization", "customers", "person", "address"):
         condition = condition.replace(f":{word}", (names or {}).get(word, _PARAMS[word]))
     return condition
 
@@ -127,7 +126,6 @@ def about(condition: str, names: Mapping[str, str] | None = None) -> str:
 _PARAMS = {
     "person": "%(person)s::uuid",
     "address": "%(address)s::text",
-    "name": "%(name)s::text",
     "organization": "%(organization)s::uuid",
     "customers": "%(customers)s::text[]",
 }

@@ -25,7 +25,6 @@ class Deletion(NamedTuple):
     version: int
     obstacle: str | None
     address: str | None
-    name: str | None
     customers: list[str]
     organization_ids: list[UUID]
     report: dict[str, Any]
@@ -60,15 +59,14 @@ class DeletionBook:
         subject_id: UUID,
         *,
         address: str | None = None,
-        name: str | None = None,
         organization_ids: Sequence[UUID],
         customers: Sequence[str],
     ) -> Row:
         """From here on it is erased whatever happens; by what is kept here its traces are found."""
         return (
-            "update deletions set state = 'erasing', obstacle = null, address = %s, name = %s, organization_ids = %s,"
+            "update deletions set state = 'erasing', obstacle = null, address = %s, organization_ids = %s,"
             " customers = %s where subject_id = %s",
-            (address, name, list(organization_ids), list(customers), subject_id),
+            (address, list(organization_ids), list(customers), subject_id),
         )
 
     @staticmethod
@@ -89,7 +87,7 @@ class DeletionBook:
     def finish(self, subject_id: UUID, kept: Mapping[str, Any], now: datetime) -> None:
         """Nothing that says who it was stays."""
         self._database.execute(
-            "update deletions set state = 'done', finished_at = %s, address = null, name = null, customers = '{}',"
+            "update deletions set state = 'done', finished_at = %s, address = null, customers = '{}',"
             " report = report || jsonb_build_object('kept', %s::jsonb) where subject_id = %s",
             (now, Jsonb(dict(kept)), subject_id),
         )

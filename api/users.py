@@ -17,6 +17,7 @@ from api.idempotency import RepeatableRoute
 from api.limits import Limit, admit
 from api.pages import verified_page, wants_page
 from api.paging import Listing, Page, page_of
+from api.policies import OUTSTANDING, Consents, PolicyAnswer, agreed_in, outstanding_of, signer_of
 from domain.api_key import Scope
 from domain.errors import NotAuthenticated, NotFound
 from domain.role import Role
@@ -37,6 +38,7 @@ class RegisterBody(Body):
     password: Password
     full_name: Line
     company_name: Line
+    consents: Consents = ()
 
 
 class ProfileBody(Body):
@@ -68,6 +70,7 @@ class MeAnswer(PersonAnswer):
     organization_id: UUID | None
     role: Role | None
     company_name: str | None
+    outstanding_policies: list[PolicyAnswer] = OUTSTANDING
 
 
 class UserStatus(StrEnum):
@@ -93,9 +96,10 @@ class MembershipAnswer(BaseModel):
 
 @registration.post("/auth/register", status_code=201, dependencies=[ANYBODY])
 def register(body: RegisterBody, request: Request, services: Services = Depends(services_of)) -> RegistrationAnswer:
-    """Makes an account and its organization, and mails a link that proves the address."""
+    """Makes an account and its organization, and mails a link that proves the address. 409 `consent_required` when a
+    policy is missing without which the vendor lets nobody register."""
     admit(services, _REGISTER, address_of(request))
-    made = services.users.register(**body.model_dump())
+    made = services.users.register(**body.model_dump(exclude={"consents"}), agreed=agreed_in(body.consents))
     return RegistrationAnswer(user_id=made.user_id, organization_id=made.organization_id)
 
 
@@ -185,6 +189,7 @@ def _me(services: Services, caller: Caller) -> MeAnswer:
         organization_id=organization_id,
         role=caller.role,
         company_name=contact.company_name if contact else None,
+        outstanding_policies=outstanding_of(services, signer_of(caller)),
     )
 
 

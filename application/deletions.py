@@ -262,7 +262,7 @@ class Deletions:
         self._book.finish(deletion.subject_id, self._kept(deletion), self._clock.now())
 
     def _all_whose(self, deletion: Deletion) -> list[Whose]:
-        nobody = self._whose("person", deletion.subject_id)._replace(person=None, address=None, name=None)
+        nobody = self._whose("person", deletion.subject_id)._replace(person=None, address=None)
         found = [
             nobody._replace(organization=id, customers=tuple(deletion.customers)) for id in deletion.organization_ids
         ]

@@ -65,6 +65,16 @@ def sign_in_policy_id_for(organization_id: UUID) -> UUID:
     return uuid5(organization_id, "sign-in-policy")
 
 
+def policy_book_id() -> UUID:
+    """The one stream that says what the vendor asks people to agree to."""
+    return uuid5(_USHER, "policy-book")
+
+
+def consent_record_id_for(party_id: UUID) -> UUID:
+    """The stream of what a person, or an organization, agreed to."""
+    return uuid5(party_id, "consents")
+
+
 def vendor_id() -> UUID:
     """The one stream that says who sells."""
     return uuid5(_USHER, "vendor")

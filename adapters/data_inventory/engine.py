@@ -87,12 +87,12 @@ ENGINE = (
     table(
         "deletions",
         "deletions that were asked for, and what became of them",
-        personal="address name",
+        personal="address",
         id="subject_id organization_ids customers",
         other="kind state asked_at due_at version reminded tried_at obstacle report finished_at",
         of_person="subject_id = :person",
         of_organization="subject_id = :organization",
-        why_kept="the proof that it was erased; address and name are forgotten when it is done",
+        why_kept="the proof that it was erased; the address is forgotten when it is done",
         kept=Kept("deletions", "finished_at"),
     ).exported("deletion", "subject_id", hide="customers report"),
     table(

@@ -56,6 +56,14 @@ READ_MODELS = (
         "organizations", "that they are there", id="organization_id", other="position origin since", of_organization=OWN
     ).exported("organization", "organization_id"),
     table(
+        "consents",
+        "who agreed to which version of a policy, and took it back",
+        id="record_id user_id organization_id withdrawn_by",
+        other="position policy version given_at withdrawn_at",
+        of_person=THEIRS,
+        of_organization=OWN,
+    ).exported("consents", "position", hide="record_id"),
+    table(
         "licenses",
         "licences as they are",
         id="license_id organization_id subscription_id",

@@ -12,7 +12,6 @@ create table deletions (
     obstacle         text,                   -- why it waits though it is due
     -- by which traces are found while it erases; forgotten when it is done
     address          text,
-    name             text,
     customers        text[]      not null default '{}',
     organization_ids uuid[]      not null default '{}',
     report           jsonb       not null default '{}',   -- table → rows

@@ -40,7 +40,7 @@ def schema(databases):
 def _with_nobody(condition: str) -> str:
     """Conditions must be SQL of this schema: asked of nobody."""
     nobody = {"organization": "null::uuid", "customers": "null::text[]", "person": "null::uuid"}
-    for word, sql in {**nobody, "address": "null::text", "name": "null::text"}.items():
+    for word, sql in {**nobody, "address": "null::text"}.items():
         condition = condition.replace(f":{word}", sql)
     return condition.replace("%%", "%")
 

@@ -162,7 +162,7 @@ def test_erasing_one_of_two_people_of_one_name_leaves_the_other_s(services, clie
         "select user_name from session_callers where organization_id = %s", (two.organization_id,)
     )
     assert {each["user_name"] for each in seats} == {NAME, "two@example.test"}
-    assert services.users.profile(two.user_id).full_name == NAME
+    assert services.users.profile(two.user_id).person.full_name == NAME
 
 
 def verified(services) -> bool:

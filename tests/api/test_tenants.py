@@ -51,6 +51,8 @@ def anns(services, selling, shop, ann) -> dict[str, str]:
         "invitation_id": _invited(ann),
         "sign_in_id": ann.client.get("/me/sessions").json()["data"][0]["id"],
         "reservation_id": str(uuid4()),
+        "policy": str(uuid4()),
+        "version": str(uuid4()),
         "export_id": _exported(services, "organization", ann.organization_id),
         "own_export_id": _exported(services, "person", UUID(ann.client.get("/me").json()["user_id"])),
         **_told(services, ann.organization_id),
