@@ -16,6 +16,7 @@ from application.exports import Exports
 from application.policies import Policies
 from application.retention import Retention
 from domain.durations import parse
+from projections.usage_rollup import UsageRollup
 
 if TYPE_CHECKING:
     from adapters.database import Row
@@ -52,7 +53,8 @@ class DataServices(Infrastructure):
 
     @cached_property
     def retention(self) -> Retention:
-        return Retention(self.data_sweep, self.settings.retention_periods, self.clock)
+        rollup = UsageRollup(self.database.url)
+        return Retention(self.data_sweep, rollup, self.settings.retention_periods, self.clock)
 
     @cached_property
     def deletions(self) -> Deletions:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from adapters.clock import Clock
     from adapters.data_inventory import Table
     from adapters.data_sweep import DataSweep
+    from projections.usage_rollup import UsageRollup
 
 MOST_COUNTED = 100_000
 
@@ -36,8 +37,9 @@ class RuleReport(NamedTuple):
 class Retention:
     """Killed anywhere, the next run goes on: what is left is found again."""
 
-    def __init__(self, sweep: DataSweep, periods: Mapping[str, timedelta], clock: Clock) -> None:
+    def __init__(self, sweep: DataSweep, rollup: UsageRollup, periods: Mapping[str, timedelta], clock: Clock) -> None:
         self._sweep = sweep
+        self._rollup = rollup
         self._periods = periods
         self._clock = clock
 
@@ -64,7 +66,7 @@ class Retention:
     def _run(self, rule: str, until: float) -> int:
         began, now, count, is_behind = time.monotonic(), self._clock.now(), 0, False
         for table in self._tables(rule):
-            while taken := self._sweep.expire(table, now, self._periods[rule]):
+            while (taken := self._expire(table, now)) is not None:
                 count += taken
                 if time.monotonic() >= until:
                     is_behind = True
@@ -73,9 +75,22 @@ class Retention:
         self._sweep.note_run(rule, now=now, deleted=count, seconds=took, is_behind=is_behind)
         return count
 
+    def _expire(self, table: Table, now: datetime) -> int | None:
+        """A batch; None when nothing is left to do."""
+        assert table.kept is not None
+        period = self._periods[table.kept.rule]
+        if table.kept.rolled_up:
+            return self._rollup.roll(now, period)
+        return self._sweep.expire(table, now, period) or None
+
     def _due(self, rule: str) -> int:
         now, period = self._clock.now(), self._periods[rule]
-        return sum(self._sweep.count_expired(table, now, period, MOST_COUNTED) for table in self._tables(rule))
+        return sum(self._count(table, now, period) for table in self._tables(rule))
+
+    def _count(self, table: Table, now: datetime, period: timedelta) -> int:
+        if table.kept is not None and table.kept.rolled_up:
+            return self._rollup.count_due(now, period, MOST_COUNTED)
+        return self._sweep.count_expired(table, now, period, MOST_COUNTED)
 
     def _tables(self, rule: str) -> list[Table]:
         return [table for table in self._sweep.tables if table.kept is not None and table.kept.rule == rule]

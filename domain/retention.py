@@ -38,6 +38,7 @@ RULES: Final[Mapping[str, Rule]] = {
         Rule("call_rates", "counters of callers, after all calls are back", timedelta()),
         Rule("exports", "exports that were made, after they were asked for", 7 * _DAY, _DAY),
         Rule("invoices", "the words on invoices and credit notes, after they came", 3650 * _DAY, 365 * _DAY),
+        Rule("usage_records", "usage records, after their month; what they count stays", 3 * 365 * _DAY, 400 * _DAY),
         Rule("deletions", "that somebody was erased, after that", 3 * 365 * _DAY),
     )
 }

@@ -96,8 +96,13 @@ class Building:
         self.connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(self.schema)))
 
 
+BUILDING = "hashtextextended('building', 0)"
+"""Held by everybody who builds: meanwhile nothing is rolled up that they may have passed by."""
+
+
 def _take(connection: psycopg.Connection[Any], schema: str, wait: bool) -> None:
-    """The lock falls with the connection, however its process ends."""
+    """The locks fall with the connection, however its process ends."""
+    connection.execute(f"select pg_advisory_lock_shared({BUILDING})")
     if wait:
         connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (schema,))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.data_inventory.table import Erasing, Kept, table
 
+_ROLLED = "what usage records that are gone count for"
 _POOL = "the seat pool while Redis is away; built from the log"
 
 ENGINE = (
@@ -31,7 +32,17 @@ ENGINE = (
         of_organization="(account_id = :organization or account_id in"
         " (select account_id from usage_claims where organization_id = :organization))",
         why_kept="what was used is what was charged; it names nobody",
+        kept=Kept("usage_records", "at", rolled_up=True),
     ).exported("usage_records", "position", hide="key reservation"),
+    table("usage_rollup", "how far old usage is rolled up", other="single_row until scanned position"),
+    table("usage_rolled_series", _ROLLED, id="series account_id value", other="meter axis"),
+    table(
+        "usage_rolled_buckets",
+        _ROLLED,
+        id="series",
+        other="width start total records peak latest latest_at latest_position",
+    ),
+    table("usage_rolled_values", _ROLLED, id="series counted", other="width start"),
     table("usage_ids", "that an id was used", other="key digest position"),
     table("usage_heads", "the last record of each account", id="account_id", other="position"),
     table("usage_claims", "whose a subject is", id="account_id organization_id"),

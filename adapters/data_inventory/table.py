@@ -39,12 +39,14 @@ class Erasing(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Kept:
     """For how long: until `rule` (domain/retention.py) has passed since `since`, an SQL expression. `unless` is a
-    condition that keeps a row longer. `blank`: then its personal columns are emptied; else the row is deleted."""
+    condition that keeps a row longer. `blank`: then its personal columns are emptied; else the row is deleted.
+    `rolled_up`: by projections/usage_rollup.py, which keeps what it counts for."""
 
     rule: str
     since: str
     unless: str = NEVER
     blank: bool = False
+    rolled_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
