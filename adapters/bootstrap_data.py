@@ -70,7 +70,7 @@ class DataServices(Infrastructure):
         return Deletions(
             self.store,
             self.works,
-            DeletionBook(self.unwalled),
+            DeletionBook(self.database),
             self.data_sweep,
             hands,
             self.clock,
@@ -91,7 +91,7 @@ class DataServices(Infrastructure):
 
     @cached_property
     def exports(self) -> Exports:
-        data = DataExport(self.unwalled, self.codec, self.secrets)
+        data = DataExport(self.unwalled, self.database, self.codec, self.secrets)
         return Exports(data, self.whose, self.tokens, self.clock, public_url=self.settings.public_url)
 
     def whose(self, kind: str, subject_id: UUID) -> Whose:

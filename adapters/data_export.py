@@ -1,7 +1,8 @@
 """Everything that is kept about somebody, read section by section as JSON, and exports that are made in the background.
 
 Which rows and columns is declared in `adapters/data_inventory`. Read past the wall between tenants, by conditions that
-all name the one who asks: half of the tables are shown to no tenant otherwise.
+all name the one who asks: half of the tables are shown to no tenant otherwise. A request that is confined to an
+organization is given that one only.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from adapters.data_sweep import Whose, about
 from adapters.database import Database
 from adapters.event_codec import EventCodec
 from adapters.secrets import Secrets
+from adapters.walled import Walled
 from domain.sentences import sentence_of
 
 BATCH = 1_000
@@ -57,8 +59,9 @@ _EXPORT = ", ".join(Export._fields)
 class DataExport:
     """The only writer of `exports` and `export_parts`."""
 
-    def __init__(self, database: Database, codec: EventCodec, secrets: Secrets) -> None:
+    def __init__(self, database: Database, wall: Walled, codec: EventCodec, secrets: Secrets) -> None:
         self._database = database
+        self._wall = wall
         self._codec = codec
         self._secrets = secrets
 
@@ -72,6 +75,7 @@ class DataExport:
 
     def count(self, whose: Whose, most: int) -> int:
         """How many rows there are, no further than a little above `most`."""
+        self._wall.must_be_within(whose.organization)
         total = 0
         for table in (each for each in INVENTORY if each.section):
             if total > most:
@@ -85,6 +89,7 @@ class DataExport:
 
     def rows(self, section: str, whose: Whose) -> Iterator[list[str]]:
         """The section's rows as JSON texts, in batches."""
+        self._wall.must_be_within(whose.organization)
         if section == HISTORY:
             return self._history(whose)
         return self._rows(next(each for each in INVENTORY if each.section and each.section.name == section), whose)
@@ -133,6 +138,7 @@ class DataExport:
     # in the background
 
     def find(self, export_id: UUID, subject_id: UUID | None = None) -> Export | None:
+        self._wall.must_be_within(subject_id)
         found = self._database.fetch_one(
             f"select {_EXPORT} from exports where export_id = %s and subject_id = coalesce(%s, subject_id)",
             (export_id, subject_id),

@@ -20,3 +20,5 @@ create table deletions (
 create index deletions_due on deletions (due_at) where state in ('scheduled', 'erasing');
 create index deletions_finished on deletions (finished_at) where finished_at is not null;
 alter table deletions enable row level security;
+create policy tenant on deletions for select to usher_tenant using (subject_id = usher_organization());
+grant select on deletions to usher_tenant;
