@@ -13,6 +13,8 @@ from projections.follower import apply, connect
 from projections.log import EVENTS, Decode, log_of
 from projections.read_model import ReadModel
 
+BUILDING = "hashtextextended('building', 0)"
+"""Held by everybody who builds: meanwhile nothing is rolled up that they may have passed by."""
 Progress = Callable[[int, int], None]
 """Called with (position reached, position to reach) after every batch."""
 
@@ -94,10 +96,6 @@ class Building:
 
     def _drop(self) -> None:
         self.connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(self.schema)))
-
-
-BUILDING = "hashtextextended('building', 0)"
-"""Held by everybody who builds: meanwhile nothing is rolled up that they may have passed by."""
 
 
 def _take(connection: psycopg.Connection[Any], schema: str, wait: bool) -> None:

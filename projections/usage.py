@@ -18,7 +18,7 @@ SPREAD = """
         select md5(concat_ws('/', r.account_id, r.meter, a.axis, a.value))::uuid as series,
             r.account_id, r.meter, a.axis, a.value, r.position, r.at, r.quantity, r.counted, r.voids is null as counts,
             {stands} as stands
-        from {records} r cross join lateral (
+        from usage_records r cross join lateral (
             select 'total' as axis, '' as value
             union all select 'subject', coalesce(r.subject::text, '')
             union all select 'key', r.key_id::text where r.key_id is not null
@@ -31,7 +31,7 @@ SPREAD = """
     )"""
 
 _RANGE = "r.position > %(after)s and r.position <= %(until)s"
-_SPREAD = f"with {SPREAD.format(stands='r.voids is null', records='usage_records', which=_RANGE)}"
+_SPREAD = f"with {SPREAD.format(stands='r.voids is null', which=_RANGE)}"
 
 # What `stands` was not cancelled. The latest level is kept of subjects only: that of an account is the sum of theirs.
 ADD = """, sums as (

@@ -30,9 +30,7 @@ _NOT_CANCELLED = (
     " where v.voids > %(after)s and v.voids <= %(until)s))"
 )
 """Asked once a batch: for each record, the planner would rather read the whole log."""
-_KEEP_SUMS = f"with {SPREAD.format(stands=_NOT_CANCELLED, records='usage_records', which=_GONE)}" + ADD.format(
-    prefix="usage_rolled"
-)
+_KEEP_SUMS = f"with {SPREAD.format(stands=_NOT_CANCELLED, which=_GONE)}" + ADD.format(prefix="usage_rolled")
 _DELETE = f"delete from usage_records r where {_GONE} returning r.position"
 _WINDOW = (
     "select max(position), min(recorded_at) from"
