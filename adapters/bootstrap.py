@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from adapters.bootstrap_buying import BuyingServices
+from adapters.bootstrap_data import DataServices
 from adapters.bootstrap_mail import MailServices
 from adapters.bootstrap_outbound import OutboundServices
 from adapters.bootstrap_people import PeopleServices
@@ -53,7 +54,9 @@ from projections.audit import list_events
 from projections.comparison import compare as compare_read_models
 
 
-class Services(PeopleServices, BuyingServices, MailServices, OutboundServices, UsageServices, TokenServices):
+class Services(
+    PeopleServices, BuyingServices, MailServices, OutboundServices, UsageServices, TokenServices, DataServices
+):
     """What the system can be asked to do, in one process."""
 
     @cached_property

@@ -14,6 +14,7 @@ from adapters.emails.speech import languages
 from adapters.infrastructure import Infrastructure
 from adapters.mail_log import MailLog
 from adapters.mailer import Mailer
+from application.deletion_notices import DeletionNotices
 from application.invoice_notices import InvoiceNotices
 from application.license_notices import LicenseNotices
 from application.mail_addresses import MailAddresses
@@ -120,6 +121,7 @@ class MailServices(Infrastructure):
         parts = (
             PersonNotices(store, self.readers, self.users),
             self.member_notices,
+            DeletionNotices(store, self.readers),
             self.sign_in_notices,
             LicenseNotices(store, purchases, self.license_keys, self.license_file, license_file_name, clock),
             SubscriptionNotices(store, purchases, clock),

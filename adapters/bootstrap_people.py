@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from adapters.rights_log import RightsLog
     from adapters.webhook_book import WebhookBook
     from adapters.webhook_deliveries import WebhookDeliveries
+    from application.policies import Policies
     from application.quota_work import QuotaWork
     from application.readers import Readers
     from application.rights_book import RightsBook
@@ -53,6 +54,7 @@ class PeopleServices(Infrastructure):
         mailer: Mailer
         seat_work: SeatWork
         quota_work: QuotaWork
+        policies: Policies
         rights_log: RightsLog
         rights_book: RightsBook
         upgrade_url: str
@@ -75,6 +77,7 @@ class PeopleServices(Infrastructure):
             self.login_sessions,
             self.memberships,
             self.tokens,
+            self.policies,
             self.clock,
             public_url=self.settings.public_url,
         )
@@ -167,6 +170,7 @@ class PeopleServices(Infrastructure):
             self.organizations,
             self.passwords,
             self.tokens,
+            self.policies,
             self.clock,
             public_url=self.settings.public_url,
         )
@@ -187,10 +191,6 @@ class PeopleServices(Infrastructure):
 
     @cached_property
     def erasure(self) -> Erasure:
-        of_deserted = (
-            *(self.session_callers, self.machine_names, self.seat_rule_names, self.subject_names),
-            *(self.invoice_papers, *self.erasable_webhook_data),
-        )
         return Erasure(
             self.works,
             self.personal_data,
@@ -198,13 +198,13 @@ class PeopleServices(Infrastructure):
             self.sent_invitations,
             self.login_sessions,
             self.key_index,
-            running=self._running,
+            running=self.running_subscriptions,
             traces_of=[
                 self.mailer.erasing,
                 lambda user_id, _: [each.erasing(user_id) for each in self._of_sign_ins],
                 lambda user_id, _: self.second_factor_secrets.removing(user_id),
                 lambda user_id, _: self.linked_identities.erasing(user_id),
-                lambda _, deserted: [each.erase(id) for id in deserted for each in of_deserted],
+                lambda _, deserted: [each.erase(id) for id in deserted for each in self.erasable_webhook_data],
             ],
         )
 
@@ -213,6 +213,7 @@ class PeopleServices(Infrastructure):
         """Tables with rows that are a person's own."""
         return self.device_requests, self.familiar_devices, self.email_changes
 
-    def _running(self, organization_id: UUID) -> list[UUID]:
+    def running_subscriptions(self, organization_id: UUID) -> list[UUID]:
+        """Those that will be charged again."""
         with self.database.connection() as connection:
             return running(connection, organization_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
@@ -85,6 +85,24 @@ class Environment:
             return int(value)
         self.refuse(name, f"is {value!r}: use a whole number from 1 to {highest}")
         return default
+
+    def days(self, name: str, default: str) -> str:
+        """`P14D`: whole days."""
+        value = self.given.get(name, default)
+        if re.fullmatch("P[0-9]{1,3}D", value):
+            return value
+        self.refuse(name, f"is {value!r}: use whole days, from P0D to P999D")
+        return default
+
+    def checked(self, name: str, check: Callable[[str], object]) -> str:
+        """A text of which `check` raises a `ValueError` when it is wrong."""
+        value = self.given.get(name, "")
+        try:
+            check(value)
+        except ValueError as error:
+            self.refuse(name, str(error))
+            return ""
+        return value
 
     def networks(self, name: str, default: str) -> str:
         """Addresses and networks with commas, `*` or `none`; one that is misspelt would silently stand for nobody."""

@@ -115,10 +115,6 @@ class LoginSessions:
     def ending_all(self, user_id: UUID) -> Row:
         return "delete from login_sessions where user_id = %s", (user_id,)
 
-    def purge(self, now: datetime) -> int:
-        """Deletes what has expired; answers how many."""
-        return self._database.execute("delete from login_sessions where expires_at <= %s", (now,))
-
 
 def _key(session_id: UUID) -> str:
     """As the trigger of `login_sessions` tells it."""

@@ -14,6 +14,7 @@ LOGIN_SETTINGS = (
     Setting("OIDC_ISSUER", "that provider, as it names itself", "none", "https://id.example.com"),
 )
 LOGIN_SECRETS = frozenset({"google_client", "github_client", "oidc_client"})
+LOGIN_URLS = frozenset({"github_url", "oidc_issuer"})
 _GITHUB = "https://github.com"
 
 

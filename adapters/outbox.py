@@ -35,6 +35,10 @@ class Outbox:
             (id, task, stream_id, version),
         )
 
+    def enter(self, id: UUID, task: str, stream_id: UUID, version: int) -> None:
+        """As `put`, for what follows from time and not from a new fact."""
+        self._database.execute(*self.put(id, task, stream_id, version))
+
     def claim(self, id: UUID) -> Errand | None:
         """Takes a task that is due; None when it is done, or another worker has it."""
         found = self._database.fetch_one(

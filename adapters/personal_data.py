@@ -174,11 +174,13 @@ class PersonalData:
         company_name: str | None = None,
         now: datetime,
     ) -> Row:
-        """The first contact of an organization; one that is known stays as it is."""
+        """The first contact of an organization; one that is known stays as it is, and one that was erased erased."""
         return (
             "insert into organization_contacts (organization_id, email, name, company_name, since)"
-            " values (%s, %s, %s, %s, %s) on conflict (organization_id) do nothing",
-            (organization_id, email, name, company_name, now),
+            " select %s, %s, %s, %s, %s where not exists"
+            " (select from deletions where subject_id = %s and state in ('erasing', 'done'))"
+            " on conflict (organization_id) do nothing",
+            (organization_id, email, name, company_name, now, organization_id),
         )
 
     def update_contact(

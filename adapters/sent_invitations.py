@@ -98,10 +98,6 @@ class SentInvitations:
         """Forgets whom an organization has invited."""
         return "delete from invitations where organization_id = %s", (organization_id,)
 
-    def purge(self, now: datetime) -> int:
-        """Deletes what is out of date; answers how many."""
-        return self._database.execute("delete from invitations where expires_at <= %s", (now,))
-
 
 def _invitation(row: dict[str, object] | None) -> SentInvitation | None:
     return SentInvitation(**{**row, "role": Role(row["role"])}) if row else None  # type: ignore[arg-type]

@@ -6,14 +6,16 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
 from adapters.environment import PREFIX, Environment, Setting, SettingsInvalid, read_dotenv, without_password
 from adapters.kept_secret import kept_secret
-from adapters.login_settings import LOGIN_SECRETS, LOGIN_SETTINGS, login_fields
+from adapters.login_settings import LOGIN_SECRETS, LOGIN_SETTINGS, LOGIN_URLS, login_fields
 from adapters.redis_address import SCHEMES, ClusterUrl, is_cluster
+from domain.retention import periods
 
 __all__ = ["SETTINGS", "Mode", "Setting", "Settings", "SettingsInvalid"]
 
@@ -69,23 +71,14 @@ SETTINGS = (
     Setting("STRIPE_API_BASE", "another server in place of Stripe, sandbox only", "Stripe", "http://127.0.0.1:8001"),
     Setting("SMTP_URL", "outgoing mail", "none: mails are caught and shown", "smtps://user:password@mail:465"),
     Setting("MAIL_FROM", "sender of mails", "Usher <usher@localhost>", "Acme Licences <licences@example.com>"),
+    Setting("DELETION_DELAY", "from asking for a deletion until it is done, whole days", "P14D", "P30D"),
+    Setting("RETENTION", "how long data is kept, by rule", "docs/data-rights.md", "webhook_bodies=P14D,mail_log=P90D"),
     *LOGIN_SETTINGS,
     Setting("LOG_LEVEL", "debug, info, warning or error", "info", "warning"),
     Setting("LOG_FORMAT", "console or json", "console in sandbox, else json", "json"),
 )
 SECRETS = frozenset({"admin_key", "secret_key", "stripe_secret_key", "stripe_webhook_secrets"}) | LOGIN_SECRETS
-URLS = frozenset(
-    {
-        "database_url",
-        "redis_url",
-        "broker_url",
-        "public_url",
-        "stripe_api_base",
-        "smtp_url",
-        "github_url",
-        "oidc_issuer",
-    }
-)
+URLS = frozenset({"database_url", "redis_url", "broker_url", "public_url", "stripe_api_base", "smtp_url"}) | LOGIN_URLS
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,6 +105,8 @@ class Settings:
     stripe_api_base: str | None = None
     smtp_url: str | None = None
     mail_from: str = "Usher <usher@localhost>"
+    deletion_delay: str = "P14D"
+    retention: str = ""
     google_client: str | None = None
     github_client: str | None = None
     github_url: str = "https://github.com"
@@ -134,6 +129,10 @@ class Settings:
     @property
     def sandbox(self) -> bool:
         return self.mode is Mode.SANDBOX
+
+    @property
+    def retention_periods(self) -> dict[str, timedelta]:
+        return periods(self.retention)
 
     @property
     def stripe_live(self) -> bool:
@@ -203,6 +202,8 @@ def _settings_of(given: Environment) -> Settings:
         stripe_api_base=_stripe_api_base(given, mode),
         smtp_url=given.url("SMTP_URL", "smtp", "smtps"),
         mail_from=given.text("MAIL_FROM", "Usher <usher@localhost>"),
+        deletion_delay=given.days("DELETION_DELAY", "P14D"),
+        retention=given.checked("RETENTION", periods),
         **login_fields(given, is_production=mode is Mode.PRODUCTION),
         log_level=given.choice("LOG_LEVEL", ("debug", "info", "warning", "error"), "info"),
         log_format=given.choice("LOG_FORMAT", ("console", "json"), "console" if mode is Mode.SANDBOX else "json"),

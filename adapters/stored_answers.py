@@ -79,10 +79,6 @@ class StoredAnswers:
             (*question.place, claim),
         )
 
-    def purge(self, now: datetime) -> int:
-        """Deletes what is older than 24 hours; answers how many."""
-        return self._database.execute("delete from stored_answers where expires_at <= %s", (now,))
-
     def _first_answer(self, question: Question) -> Answer:
         found = self._database.fetch_one(
             "select request, status, sealed from stored_answers where caller = %s and route = %s and key = %s",

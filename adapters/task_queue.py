@@ -60,6 +60,9 @@ class TaskQueue:
         """Something is due to an endpoint of this organization (None: the vendor)."""
         self._send("deliver_webhooks", str(endpoint_id), "" if owner is None else str(owner), max_age=60_000)
 
+    def make_export(self, export_id: UUID) -> None:
+        self._send("make_export", str(export_id))
+
     def expire_seats(self) -> bool:
         """False when nobody could be told: what lapses is to be seen to all the same."""
         return self._send("expire_seats", max_age=10_000)

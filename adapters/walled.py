@@ -16,6 +16,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from adapters.database import Database
+from domain.errors import NotFound
 
 ROLE = "usher_tenant"
 _organization: ContextVar[UUID | None] = ContextVar("organization", default=None)
@@ -33,6 +34,11 @@ class Walled(Database):
         """From here on, in this task and the threads it asks, only what is this organization's can be read, and nothing
         be written: that is done through the plain database, beside the events that say so."""
         _organization.set(organization_id)
+
+    def must_be_within(self, organization_id: UUID | None) -> None:
+        """For what is read past the wall: `NotFound` when the request is confined to another organization."""
+        if self.confined_to not in (None, organization_id):
+            raise NotFound.of("organization", organization_id)
 
     @property
     def confined_to(self) -> UUID | None:

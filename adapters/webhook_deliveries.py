@@ -17,11 +17,6 @@ from domain.webhook_delivery import RESTS_FROM
 
 CLAIM = 60
 """Seconds for which a claimed delivery is nobody else's."""
-KEPT = timedelta(days=30)
-"""How long what is finished stays in the delivery log."""
-BODIES_KEPT = timedelta(days=7)
-"""How long the answers of endpoints are kept: they may say anything."""
-_PURGED_AT_ONCE = 10_000
 
 
 class NewDelivery(NamedTuple):
@@ -230,18 +225,6 @@ class WebhookDeliveries:
             {"now": now, "limit": limit},
         )
         return [(row["endpoint_id"], row["organization_id"]) for row in found]
-
-    def purge(self, now: datetime) -> None:
-        """Forgets what was finished 30 days ago, and the answers of endpoints after 7."""
-        finished = (
-            "delete from webhook_deliveries where delivery_id in (select delivery_id from webhook_deliveries"
-            " where finished_at < %s limit %s)"
-        )
-        while self._database.execute(finished, (now - KEPT, _PURGED_AT_ONCE)) == _PURGED_AT_ONCE:
-            pass
-        self._database.execute(
-            "update webhook_attempts set body = null where body is not null and at < %s", (now - BODIES_KEPT,)
-        )
 
     def count(self, outcomes: Mapping[str, int]) -> None:
         """Adds to what `/metrics` shows."""

@@ -16,6 +16,7 @@ from api.limits import Limit, admit
 from api.members import organization_of
 from api.paging import Listing, Page, page_of
 from api.parameters import known_parameters
+from api.policies import Consents, agreed_in
 from api.users import RegistrationAnswer, profile_of
 from domain.api_key import Scope
 from domain.role import Role
@@ -57,6 +58,7 @@ class AcceptBody(Body):
 class InvitedPersonBody(AcceptBody):
     password: Password
     full_name: Line
+    consents: Consents = ()
 
 
 class OfferAnswer(BaseModel):
@@ -148,7 +150,9 @@ def register_invited(
 ) -> RegistrationAnswer:
     """A new account for the address of the invitation, which the link has proven, and its membership."""
     admit(services, OPENING, address_of(request))
-    made = services.invitations.register(body.token, password=body.password, full_name=body.full_name)
+    made = services.invitations.register(
+        body.token, password=body.password, full_name=body.full_name, agreed=agreed_in(body.consents)
+    )
     return RegistrationAnswer(user_id=made.user_id, organization_id=made.organization_id)
 
 

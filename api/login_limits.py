@@ -16,8 +16,8 @@ from fastapi import Request
 from api.auth import address_of
 from api.limits import Limit, admit
 from domain.errors import RateLimited, Unavailable
-from domain.sign_in import network_of
-from domain.user import LinkCause, User
+from domain.sign_in import LinkCause, network_of
+from domain.user import User
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services

@@ -22,9 +22,8 @@ from api.login_limits import check_second_factor
 from api.logins import CredentialsAnswer, let_person_in
 from api.pages import fields, page, paragraph, spelled
 from domain.errors import RateLimited, SignatureInvalid, UsherError
-from domain.sign_in import Way
+from domain.sign_in import LinkCause, Way
 from domain.sign_in_errors import SecondFactorInvalid, SecondFactorRequired
-from domain.user import LinkCause
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services

@@ -14,7 +14,9 @@ from api.auth import ANYBODY, PERSON, Caller, device_of, let_in, opened_by, serv
 from api.bodies import Body, Email, FactorCode, Password, Token
 from api.limits import Limit, admit
 from api.login_limits import admit_login, check_second_factor
+from api.policies import PolicyAnswer, outstanding_of
 from api.step_up import recently_proven
+from application.policies import Signer
 from domain.errors import RateLimited
 from domain.sign_in import Way
 from domain.user import User
@@ -67,6 +69,9 @@ class CredentialsAnswer(BaseModel):
     organization_id: UUID | None = Field(description="What the tokens speak for; null for a member of none.")
     device_token: str | None = Field(
         None, description="At a log-in: to be kept, and sent with the next one from this device."
+    )
+    outstanding_policies: list[PolicyAnswer] | None = Field(
+        None, description="At a log-in: what is required and was not agreed to yet; `POST /me/consents`."
     )
 
 
@@ -140,7 +145,11 @@ def let_person_in(
     """Tokens for somebody whose right to them is proven."""
     services: Services = request.app.state.services
     given = services.logins.start(user, organization_id, way=way, device=device_of(request), is_familiar=is_familiar)
-    return credentials_answer(given._replace(device_token=services.guessing.device_token(user)))
+    answer = credentials_answer(given._replace(device_token=services.guessing.device_token(user)))
+    acting_for = given.organization_id
+    role = services.memberships.role_of(acting_for, user.id) if acting_for else None
+    answer.outstanding_policies = outstanding_of(services, Signer(user.id, acting_for, role))
+    return answer
 
 
 def mail_reset_link(services: Services, email: str) -> None:

@@ -129,6 +129,7 @@ class EngineState:
                 *self._reconciliation(),
                 self._processes(),
                 *self._seat_pool(),
+                *self._retention(),
             ]
         except Unavailable:
             families = []
@@ -182,6 +183,16 @@ class EngineState:
         yield GaugeMetricFamily(
             "usher_webhook_endpoints_failing", "With nothing but failures of late.", value=log.failing()
         )
+
+    def _retention(self) -> Iterator[Metric]:
+        rows = CounterMetricFamily("usher_retention_rows", "Deleted or emptied for their age.", labels=["rule"])
+        behind = GaugeMetricFamily("usher_retention_behind", "1: there was more than a run's time.", labels=["rule"])
+        at = GaugeMetricFamily("usher_retention_last_run_seconds", "When it ran, in Unix time.", labels=["rule"])
+        for rule, run in self._services.data_sweep.runs().items():
+            rows.add_metric([rule], run["total"])
+            behind.add_metric([rule], float(run["is_behind"]))
+            at.add_metric([rule], run["ran_at"].timestamp())
+        yield from (rows, behind, at)
 
     def _reconciliation(self) -> Iterator[GaugeMetricFamily]:
         """Absent before the first look: nothing is known then."""

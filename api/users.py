@@ -18,7 +18,7 @@ from api.limits import Limit, admit
 from api.mails import spoken
 from api.pages import verified_page, wants_page
 from api.paging import Listing, Page, page_of
-from api.step_up import recently_proven
+from api.policies import OUTSTANDING, Consents, PolicyAnswer, agreed_in, outstanding_of, signer_of
 from domain.api_key import Scope
 from domain.errors import NotAuthenticated, NotFound
 from domain.role import Role
@@ -39,6 +39,7 @@ class RegisterBody(Body):
     password: Password
     full_name: Line
     company_name: Line
+    consents: Consents = ()
 
 
 class ProfileBody(Body):
@@ -72,6 +73,7 @@ class MeAnswer(PersonAnswer):
     role: Role | None
     company_name: str | None
     language: str | None = Field(description="Of mails; null: as the vendor writes to everybody.")
+    outstanding_policies: list[PolicyAnswer] = OUTSTANDING
 
 
 class UserStatus(StrEnum):
@@ -88,22 +90,6 @@ class UserListing(Listing):
     data: list[UserItem]
 
 
-class SessionAnswer(BaseModel):
-    organization_id: UUID | None
-    way: str
-    device: str | None
-    network: str | None
-    started_at: Moment
-    expires_at: Moment
-
-
-class KeyAnswer(BaseModel):
-    id: UUID
-    name: str
-    prefix: str
-    created_at: Moment
-
-
 class MembershipAnswer(BaseModel):
     organization_id: UUID
     name: str | None
@@ -111,43 +97,12 @@ class MembershipAnswer(BaseModel):
     joined_at: Moment
 
 
-class InvitedAnswer(BaseModel):
-    organization_id: UUID
-    role: Role
-    invited_at: Moment
-    expires_at: Moment
-
-
-class HistoryItem(BaseModel):
-    type: str
-    occurred_at: Moment
-
-
-class LinkedAnswer(BaseModel):
-    provider: str
-    issuer: str
-    subject: str
-    email: str | None
-    linked_at: Moment
-
-
-class ExportAnswer(BaseModel):
-    exported_at: Moment
-    person: MeAnswer
-    memberships: list[MembershipAnswer]
-    invitations: list[InvitedAnswer] = Field(description="To the person's address, neither accepted nor withdrawn.")
-    sessions: list[SessionAnswer]
-    linked: list[LinkedAnswer] = Field(description="Accounts of other providers, to sign in by.")
-    second_factor_since: Moment | None
-    api_keys: list[KeyAnswer] = Field(description="Of the organizations that the person owns.")
-    history: list[HistoryItem]
-
-
 @registration.post("/auth/register", status_code=201, dependencies=[ANYBODY])
 def register(body: RegisterBody, request: Request, services: Services = Depends(services_of)) -> RegistrationAnswer:
-    """Makes an account and its organization, and mails a link that proves the address."""
+    """Makes an account and its organization, and mails a link that proves the address. 409 `consent_required` when a
+    policy is missing without which the vendor lets nobody register."""
     admit(services, _REGISTER, address_of(request))
-    made = services.users.register(**body.model_dump())
+    made = services.users.register(**body.model_dump(exclude={"consents"}), agreed=agreed_in(body.consents))
     return RegistrationAnswer(user_id=made.user_id, organization_id=made.organization_id)
 
 
@@ -191,47 +146,6 @@ def rename_me(
         company_name=body.company_name,
     )
     return _me(services, caller)
-
-
-@router.delete("/me", status_code=204)
-def erase_me(caller: Caller = let_in(PERSON), services: Services = Depends(services_of)) -> None:
-    """Erases the person: name, address and password are deleted, sessions and memberships end, history keeps only ids.
-
-    409 `last_owner`: others would be left without an owner. 409 `subscriptions_running`: nobody would be left who can
-    end them. An organization that is left with nobody loses its keys too. 403 `step_up_required`: the last proof of who
-    it is is older than ten minutes.
-    """
-    profile_of(services, caller)
-    recently_proven(caller, services)
-    services.erasure.erase(_id(caller))
-
-
-@router.get("/me/export")
-def export_me(caller: Caller = let_in(PERSON), services: Services = Depends(services_of)) -> ExportAnswer:
-    """Everything that is kept about the person."""
-    me, user_id = _me(services, caller), _id(caller)
-    joined = services.organizations.joined_by(user_id)
-    owned = [each.organization_id for each, _ in joined if each.role is Role.OWNER]
-    keys = [key for organization_id in owned for key in services.api_keys.live(organization_id, limit=1000)]
-    return ExportAnswer(
-        exported_at=services.clock.now(),
-        person=me,
-        memberships=[membership_answer(each) for each in joined],
-        invitations=[InvitedAnswer(**each._asdict()) for each in services.invitations.to(me.email)],
-        sessions=[
-            SessionAnswer(**{name: getattr(session, name) for name in SessionAnswer.model_fields})
-            for session in services.users.sessions(user_id)
-        ],
-        linked=[
-            LinkedAnswer(**{name: getattr(each, name) for name in LinkedAnswer.model_fields})
-            for each in services.provider_logins.of_user(user_id)
-        ],
-        second_factor_since=services.second_factors.standing(user_id).since,
-        api_keys=[
-            KeyAnswer(id=key.key_id, name=key.name, prefix=key.prefix, created_at=key.created_at) for key in keys
-        ],
-        history=[HistoryItem(type=topic, occurred_at=at) for topic, at in services.users.history(user_id)],
-    )
 
 
 @router.get("/admin/users", tags=["admin"], dependencies=[require(Scope.ADMIN)])
@@ -282,6 +196,7 @@ def _me(services: Services, caller: Caller) -> MeAnswer:
         role=caller.role,
         company_name=contact.company_name if contact else None,
         language=profile.user.language,
+        outstanding_policies=outstanding_of(services, signer_of(caller)),
     )
 
 

@@ -50,25 +50,33 @@ class Erasure:
         self._running = running
         self._traces_of = traces_of
 
-    def erase(self, user_id: UUID) -> None:
+    def erase(self, user_id: UUID, beside: Callable[[Sequence[UUID]], Sequence[Row]] = lambda _: ()) -> None:
         """The person leaves every organization; one that is left with nobody loses its keys and its contact too.
 
         `LastOwner` where others would be left without an owner, `SubscriptionsRunning` where nobody would be left to
-        end what is charged again; then nothing is erased. Again: no effect.
+        end what is charged again; then nothing is erased. Again: no effect. `beside` gives statements for the same
+        transaction; it is told which organizations are left with nobody.
         """
         joined = [each.organization_id for each in self._memberships.of_user(user_id)]
         with self._sessions.ended_of(user_id):
-            self._works.run(lambda work, now: self._erase(work, user_id, joined, now))
+            self._works.run(lambda work, now: self._erase(work, user_id, joined, beside, now))
         self._keys.forget()
         for organization_id in joined:
             self._memberships.changed(organization_id, user_id)
         if self._memberships.of_user(user_id):
-            self.erase(user_id)  # joined another one meanwhile
+            self.erase(user_id, beside)  # joined another one meanwhile
 
-    def _erase(self, work: Work, user_id: UUID, joined: Sequence[UUID], now: datetime) -> None:
+    def _erase(
+        self,
+        work: Work,
+        user_id: UUID,
+        joined: Sequence[UUID],
+        beside: Callable[[Sequence[UUID]], Sequence[Row]],
+        now: datetime,
+    ) -> None:
         user, person = work.fetch(User, user_id), self._people.person(user_id)
         organizations = [work.fetch(Organization, id) for id in joined]
-        self._leave(organizations, user_id, now)
+        self.leave(organizations, user_id, now)
         user.erase(now=now)
         for organization in organizations:
             work.rows.append(self._memberships.remove(organization.id, user_id))
@@ -79,9 +87,10 @@ class Erasure:
             self._close(work, id, now)
         work.rows += [row for traces in self._traces_of for row in traces(user_id, deserted)]
         work.rows += [self._invitations.erase(person.email)] if person else []
-        work.rows += [self._sessions.ending_all(user_id), self._people.erase(user_id)]
+        work.rows += [self._sessions.ending_all(user_id), self._people.erase(user_id), *beside(deserted)]
 
-    def _leave(self, organizations: Sequence[Organization], user_id: UUID, now: datetime) -> None:
+    def leave(self, organizations: Sequence[Organization], user_id: UUID, now: datetime) -> None:
+        """Takes the person out of all of them, which is to be saved by the caller or forgotten. Raises as `erase`."""
         ownerless = []
         for organization in organizations:
             try:

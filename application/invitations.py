@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from application.attribution import attribution
+from application.policies import Agreement, Signer
 from application.users import Link, Registration
 from application.work import Work, Works
 from domain.errors import ConcurrentChange, EmailTaken, NotAllowed, NotAuthenticated, SignatureInvalid
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from adapters.sent_invitations import SentInvitation, SentInvitations
     from adapters.tokens import Tokens
     from application.organizations import Organizations
+    from application.policies import Policies
 
 OPEN_FOR = timedelta(days=7)
 
@@ -48,6 +50,7 @@ class Invitations:
         organizations: Organizations,
         passwords: Passwords,
         tokens: Tokens,
+        policies: Policies,
         clock: Clock,
         *,
         public_url: str,
@@ -59,6 +62,7 @@ class Invitations:
         self._organizations = organizations
         self._passwords = passwords
         self._tokens = tokens
+        self._policies = policies
         self._clock = clock
         self._public_url = public_url.rstrip("/")
 
@@ -139,8 +143,9 @@ class Invitations:
         self._memberships.changed(sent.organization_id, user_id)
         return sent
 
-    def register(self, token: str, *, password: str, full_name: str) -> Registration:
-        """A new person, whose address the link has proven. `InvalidRequest` for a weak password, `EmailTaken`."""
+    def register(self, token: str, *, password: str, full_name: str, agreed: Sequence[Agreement] = ()) -> Registration:
+        """A new person, whose address the link has proven. As `Users.register`; an invited person agrees for itself
+        only."""
         sent = self._read(token)
         self._passwords.check_new(password, email=sent.email)
         password_hash, user_id = self._passwords.hash(password), self._clock.new_id()
@@ -151,6 +156,8 @@ class Invitations:
                 raise EmailTaken()
             user = work.add(User.register(id=user_id, organization_id=None, now=now))
             user.verify_email(now=now)
+            for record in self._policies.at_registration(Signer(user_id), agreed, now):
+                work.add(record)
             work.rows += [
                 self._people.register(
                     user_id, None, email=sent.email, full_name=full_name, password_hash=password_hash, now=now

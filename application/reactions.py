@@ -8,14 +8,16 @@ from typing import Any
 from domain.aggregate import Event
 from domain.billing_account import BillingAccount
 from domain.credit_note import CreditNote
+from domain.custody import Custody
 from domain.invoice import Invoice
 from domain.license import License
 from domain.mail_resend import MailResend
 from domain.organization import Organization
 from domain.provider_facts import InvoiceStatus
 from domain.quota import Quota
+from domain.sign_in import LinkCause
 from domain.subscription import Subscription
-from domain.user import LinkCause, User
+from domain.user import User
 from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 
 CLAIM_ACCOUNT = "claim_account"
@@ -71,6 +73,8 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     User.EmailVerified: _always(CLAIM_PURCHASES, mail("welcome")),
     User.PasswordResetRequested: _always(mail("reset_password")),
     User.PasswordChanged: _always(mail("password_changed")),
+    User.DeletionScheduled: _always(mail("account_deletion_scheduled")),
+    Custody.DeletionScheduled: _always(mail("organization_deletion_scheduled")),
     User.SignInLinkRequested: _sign_in_link,
     User.NewDeviceSignedIn: _always(mail("new_device")),
     User.EmailChangeRequested: _always(mail("confirm_new_email"), mail("email_changing")),

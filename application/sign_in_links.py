@@ -10,7 +10,8 @@ from uuid import UUID
 from application.attribution import attribution
 from application.users import Link
 from domain.errors import NotFound, SignatureInvalid
-from domain.user import LinkCause, User
+from domain.sign_in import LinkCause
+from domain.user import User
 
 if TYPE_CHECKING:
     from adapters.clock import Clock

@@ -11,6 +11,7 @@ from eventsourcing.persistence import IntegrityError
 from eventsourcing.utils import get_topic
 
 from application.attribution import attribution
+from application.policies import Agreement, Signer
 from domain.aggregate import Event
 from domain.errors import AlreadyRecorded, ConcurrentChange, EmailTaken, NotAuthenticated, NotFound, SignatureInvalid
 from domain.organization import Organization
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from adapters.passwords import Passwords
     from adapters.personal_data import Person, PersonalData
     from adapters.tokens import Tokens
+    from application.policies import Policies
     from application.store import Store
     from domain.sign_in import LoginSession
 
@@ -62,6 +64,7 @@ class Users:
         sessions: LoginSessions,
         memberships: Memberships,
         tokens: Tokens,
+        policies: Policies,
         clock: Clock,
         *,
         public_url: str,
@@ -72,15 +75,20 @@ class Users:
         self._sessions = sessions
         self._memberships = memberships
         self._tokens = tokens
+        self._policies = policies
         self._clock = clock
         self._public_url = public_url.rstrip("/")
 
-    def register(self, *, email: str, password: str, full_name: str, company_name: str) -> Registration:
-        """A person and its organization. `InvalidRequest` for a weak password, `EmailTaken`."""
+    def register(
+        self, *, email: str, password: str, full_name: str, company_name: str, agreed: Sequence[Agreement] = ()
+    ) -> Registration:
+        """A person and its organization. `InvalidRequest` for a weak password, `EmailTaken`, and what
+        `Policies.at_registration` raises."""
         self._passwords.check_new(password, email=email)
         password_hash = self._passwords.hash(password)
         now, made = self._clock.now(), Registration(self._clock.new_id(), self._clock.new_id())
         attribution().actor = f"user:{made.user_id}"
+        consents = self._policies.at_registration(Signer(*made, Role.OWNER), agreed, now)
         rows = (
             self._people.register(*made, email=email, full_name=full_name, password_hash=password_hash, now=now),
             self._people.introduce(
@@ -91,7 +99,7 @@ class Users:
         organization = Organization.register(id=made.organization_id, founder=made.user_id, now=now)
         user = User.register(id=made.user_id, organization_id=made.organization_id, now=now)
         try:
-            self._store.add(organization, user, rows=rows)
+            self._store.add(organization, user, *consents, rows=rows)
         except AlreadyRecorded as conflict:
             if self._people.person_with(email):
                 raise EmailTaken() from conflict

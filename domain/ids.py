@@ -52,12 +52,27 @@ def movement_id(payment_id: UUID, name: str) -> UUID:
     return uuid5(payment_id, f"movement/{name}")
 
 
+def custody_id_for(organization_id: UUID) -> UUID:
+    """The stream that says what may become of an organization's data."""
+    return uuid5(organization_id, "custody")
+
+
 def tax_rate_id_for(provider: str, rate: str) -> UUID:
     return uuid5(_USHER, f"tax-rate/{provider}/{rate}")
 
 
 def sign_in_policy_id_for(organization_id: UUID) -> UUID:
     return uuid5(organization_id, "sign-in-policy")
+
+
+def policy_book_id() -> UUID:
+    """The one stream that says what the vendor asks people to agree to."""
+    return uuid5(_USHER, "policy-book")
+
+
+def consent_record_id_for(party_id: UUID) -> UUID:
+    """The stream of what a person, or an organization, agreed to."""
+    return uuid5(party_id, "consents")
 
 
 def vendor_id() -> UUID:

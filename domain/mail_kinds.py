@@ -27,6 +27,10 @@ class MailKind(StrEnum):
     MEMBER_REMOVED = "member_removed"
     OWNERSHIP_RECEIVED = "ownership_received"
     OWNERSHIP_TRANSFERRED = "ownership_transferred"
+    ACCOUNT_DELETION_SCHEDULED = "account_deletion_scheduled"
+    ACCOUNT_DELETION_NEAR = "account_deletion_near"
+    ORGANIZATION_DELETION_SCHEDULED = "organization_deletion_scheduled"
+    ORGANIZATION_DELETION_NEAR = "organization_deletion_near"
     LICENSE_ISSUED = "license_issued"
     LICENSE_SUSPENDED = "license_suspended"
     LICENSE_REINSTATED = "license_reinstated"
@@ -65,6 +69,8 @@ _ALWAYS = frozenset(
         *(MailKind.CONFIRM_NEW_EMAIL, MailKind.EMAIL_CHANGING, MailKind.EMAIL_CHANGED),
         *(MailKind.INVITATION, MailKind.MEMBER_ROLE_CHANGED, MailKind.MEMBER_REMOVED),
         *(MailKind.OWNERSHIP_RECEIVED, MailKind.OWNERSHIP_TRANSFERRED),
+        *(MailKind.ACCOUNT_DELETION_SCHEDULED, MailKind.ACCOUNT_DELETION_NEAR),
+        *(MailKind.ORGANIZATION_DELETION_SCHEDULED, MailKind.ORGANIZATION_DELETION_NEAR),
         *(MailKind.LICENSE_ISSUED, MailKind.WEBHOOK_ENDPOINT_DISABLED),
     }
 )

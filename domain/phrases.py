@@ -16,6 +16,7 @@ from domain.meter import Aggregation, MeterTerms
 from domain.money import Money
 from domain.payment import Payment
 from domain.plan import Interval, PlanTerms, Price
+from domain.policy_book import Demand
 from domain.price_book import PriceBook
 from domain.provider_desk import Asked, Ended
 from domain.provider_facts import DisputeOutcome, Figures
@@ -59,6 +60,10 @@ def count(number: int, noun: str) -> str:
 
 def quantity(used: Decimal) -> str:
     return f"{used.normalize():,f}"
+
+
+def demanded(demand: Demand) -> str:
+    return {Demand.OPTIONAL: "to be agreed to at will", Demand.REQUIRED: "required"}.get(demand, "required to register")
 
 
 _REASONS = {"canceled": "its subscription was cancelled"}

@@ -133,9 +133,9 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
 
 INTERNAL_KINDS: Final = frozenset(
     {
-        *("billing_account", "mail_address", "mail_resend", "meter", "plan", "price_book", "product", "provider_desk"),
-        *("provider_event", "sign_in_policy", "tax_rate", "token_grant", "usage_subject", "user", "vendor"),
-        "webhook_endpoint",
+        *("billing_account", "consent_record", "custody", "mail_address", "mail_resend", "meter", "plan"),
+        *("policy_book", "price_book", "product", "provider_desk", "provider_event", "sign_in_policy", "tax_rate"),
+        *("token_grant", "usage_subject", "user", "vendor", "webhook_endpoint"),
     }
 )
 """Aggregates whose facts are not told, but for those above: what the vendor does himself, how reports are processed,

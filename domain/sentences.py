@@ -11,14 +11,12 @@ from typing import Any, Final
 from domain import mail_phrases as mails
 from domain import phrases as say
 from domain.aggregate import Event
-from domain.api_key import ApiKey
 from domain.billing_account import BillingAccount
 from domain.credit_note import CreditNote
 from domain.invoice import Invoice
 from domain.mail_address import MailAddress
 from domain.mail_resend import MailResend
 from domain.meter import Meter
-from domain.organization import Organization
 from domain.payment import Payment
 from domain.plan import Plan
 from domain.price_book import PriceBook
@@ -27,10 +25,10 @@ from domain.provider_desk import ProviderDesk
 from domain.provider_event import ProviderEvent
 from domain.quota import Quota
 from domain.sentences_of_licenses import LICENCES_AND_SEATS
+from domain.sentences_of_organizations import ORGANIZATIONS_AND_KEYS
 from domain.sentences_of_people import WAYS_IN
 from domain.subscription import Subscription
 from domain.tax_rate import TaxRate
-from domain.token_grant import RevokedReason, TokenGrant
 from domain.usage_subject import UsageSubject
 from domain.vendor import Vendor
 from domain.webhook_endpoint import WebhookEndpoint
@@ -44,47 +42,7 @@ def sentence_of(event: Event) -> str:
 SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     # people
     **WAYS_IN,
-    Organization.Registered: lambda e: "The organization was registered" + say.by(e.founder),
-    Organization.Adopted: lambda e: (
-        f"The organization was made for customer {e.customer} of {say.provider(e.provider)}"
-    ),
-    Organization.Merged: lambda e: f"The organization became one with organization {say.short(e.into)}",
-    Organization.Renamed: lambda _: "The organization's name was changed",
-    Organization.TimeZoneSet: lambda e: f"The organization's days and months are those of {e.time_zone} now",
-    Organization.ContactSet: lambda e: (
-        f"Mails about licences and payments go to member {say.short(e.user_id)} from now on"
-    ),
-    Organization.OwnerRecognized: lambda e: f"Person {say.short(e.user_id)}, whose it is, became the owner",
-    Organization.MemberInvited: lambda e: (
-        f"Somebody was invited as {e.role}{say.by(e.invited_by)}, {say.until(e.expires_at)}"
-    ),
-    Organization.InvitationWithdrawn: lambda e: f"Invitation {say.short(e.invitation_id)} was withdrawn",
-    Organization.MemberJoined: lambda e: (
-        f"Person {say.short(e.user_id)} accepted invitation {say.short(e.invitation_id)} and is {e.role} now"
-    ),
-    Organization.RoleChanged: lambda e: f"Member {say.short(e.user_id)} is {e.role} now and no longer {e.former}",
-    Organization.MemberRemoved: lambda e: f"Member {say.short(e.user_id)} was removed",
-    Organization.MemberLeft: lambda e: f"Member {say.short(e.user_id)} left",
-    Organization.OwnershipTransferred: lambda e: (
-        f"Owner {say.short(e.former)} handed the organization over to member {say.short(e.user_id)} and is admin now"
-    ),
-    Organization.MemberErased: lambda e: f"Member {say.short(e.user_id)} is gone: the person's data was erased",
-    ApiKey.Issued: lambda e: (
-        f"API key {e.prefix}… of {'the organization' if e.organization_id else 'the vendor'}"
-        f" was issued for {say.listed(e.scopes)}{say.key_bounds(e.expires_at, e.networks, e.product)}"
-    ),
-    ApiKey.Rotated: lambda e: (
-        f"The API key has a new secret, {e.prefix}…; the old one"
-        f" {'works until ' + say.when(e.former_until) if e.former_until else 'stopped working'}"
-    ),
-    ApiKey.Restricted: lambda e: f"The API key has other bounds{say.key_bounds(e.expires_at, e.networks) or ': none'}",
-    ApiKey.Revoked: lambda _: "The API key was revoked",
-    TokenGrant.Issued: lambda e: f"Tokens for {e.product} were generated under licence {say.short(e.license_id)}",
-    TokenGrant.Revoked: lambda e: (
-        "A refresh token came twice, so the tokens were revoked"
-        if e.reason is RevokedReason.REUSED
-        else "The tokens were revoked"
-    ),
+    **ORGANIZATIONS_AND_KEYS,
     # catalogue
     Product.Registered: lambda e: (
         f"Product {e.name} ({e.code}) was registered; its keys begin with {e.license_key_prefix}"

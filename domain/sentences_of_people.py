@@ -7,8 +7,11 @@ from typing import Any, Final
 
 from domain import phrases as say
 from domain.aggregate import Event
+from domain.consent_record import ConsentRecord
+from domain.policy_book import PolicyBook
+from domain.sign_in import LinkCause, PasswordProof
 from domain.sign_in_policy import SignInPolicy
-from domain.user import LinkCause, PasswordProof, User
+from domain.user import User
 
 WAYS_IN: Final[dict[type[Event], Callable[[Any], str]]] = {
     User.Registered: lambda e: (
@@ -45,7 +48,23 @@ WAYS_IN: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"A refresh token came twice, so log-in session {say.short(e.session)} was ended"
     ),
     User.LanguageChosen: lambda e: f"The person wants to be written to in {e.language}",
+    User.DeletionScheduled: lambda e: f"The person asked to be erased on {e.due_at:%Y-%m-%d}",
+    User.DeletionStopped: lambda _: "The person stopped its own deletion",
     User.Erased: lambda _: "The person's data was erased",
+    PolicyBook.Opened: lambda _: "The vendor began to say what has to be agreed to",
+    PolicyBook.Published: lambda e: (
+        f"Version {e.version.version} of policy {e.policy} was published for each {e.party},"
+        f" {say.demanded(e.version.demand)}"
+    ),
+    PolicyBook.Withdrawn: lambda e: f"Policy {e.policy} is not asked for any more",
+    ConsentRecord.Opened: lambda _: "What was agreed to is noted from here on",
+    ConsentRecord.Given: lambda e: (
+        f"Person {say.short(e.user_id)} agreed to version {e.version} of policy {e.policy}"
+        + (f" for organization {say.short(e.organization_id)}" if e.organization_id else "")
+    ),
+    ConsentRecord.Withdrawn: lambda e: (
+        f"Person {say.short(e.user_id)} took the consent to version {e.version} of policy {e.policy} back"
+    ),
     SignInPolicy.Opened: lambda _: "The organization began to say how its members have to sign in",
     SignInPolicy.SecondFactorDemanded: lambda _: "Members need a second factor from now on",
     SignInPolicy.SecondFactorWaived: lambda _: "Members need no second factor any more",

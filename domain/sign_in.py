@@ -20,6 +20,20 @@ class Way(StrEnum):
     PROVIDER = "provider"
 
 
+class PasswordProof(StrEnum):
+    """What a person showed to be allowed a new password."""
+
+    OLD_PASSWORD = "old_password"
+    MAILED_LINK = "mailed_link"
+
+
+class LinkCause(StrEnum):
+    """Why a link that signs in was mailed."""
+
+    ASKED_FOR = "asked_for"
+    GUESSES = "guesses"
+
+
 class Device(NamedTuple):
     """`family` is a browser and its system (`Firefox on Linux`) or the program's own name, `network` a /24 or /48; None
     where nothing is known. Personal data, and never part of an event."""

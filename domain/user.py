@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.aggregate import Aggregate, Created
 from domain.errors import Conflict, EmailNotVerified, NotFound, SignatureInvalid
-
-
-class PasswordProof(StrEnum):
-    """What a person showed to be allowed a new password."""
-
-    OLD_PASSWORD = "old_password"
-    MAILED_LINK = "mailed_link"
-
-
-class LinkCause(StrEnum):
-    """Why a link that signs in was mailed."""
-
-    ASKED_FOR = "asked_for"
-    GUESSES = "guesses"
-
+from domain.sign_in import LinkCause, PasswordProof
 
 MOST_OPEN_LINKS = 5
 """Links that sign in and were neither used nor replaced: the oldest goes first."""
@@ -45,6 +30,7 @@ class User(Aggregate):
         credential_version: int
         erased: bool
         language: str | None  # of mails, as the person chose
+        deletion_due: datetime | None
         sign_in_links: tuple[UUID, ...]
         email_change: UUID | None
         has_second_factor: bool
@@ -155,6 +141,17 @@ class User(Aggregate):
         if not self.erased:
             self.record(self.RefreshTokenReused, now=now, session=session)
 
+    def schedule_deletion(self, due_at: datetime, *, now: datetime) -> None:
+        """The person wants to be erased; until then it can be stopped. Again: the first date stands."""
+        self._refuse_erased()
+        if self.deletion_due is None:
+            self.record(self.DeletionScheduled, now=now, due_at=due_at)
+
+    def stop_deletion(self, *, now: datetime) -> None:
+        self._refuse_erased()
+        if self.deletion_due is not None:
+            self.record(self.DeletionStopped, now=now)
+
     def erase(self, *, now: datetime) -> None:
         if not self.erased:
             self.record(self.Erased, now=now)
@@ -187,6 +184,7 @@ class User(Aggregate):
             user.credential_version = 1
             user.erased = False
             user.language = None
+            user.deletion_due = None
             user.sign_in_links = ()
             user.email_change = None
             user.has_second_factor = False
@@ -281,6 +279,19 @@ class User(Aggregate):
     class RefreshTokenReused(Aggregate.Event):
         TOPIC = "user.refresh_token_reused"
         session: UUID
+
+    class DeletionScheduled(Aggregate.Event):
+        TOPIC = "user.deletion_scheduled"
+        due_at: datetime
+
+        def apply(self, user: User) -> None:
+            user.deletion_due = self.due_at
+
+    class DeletionStopped(Aggregate.Event):
+        TOPIC = "user.deletion_stopped"
+
+        def apply(self, user: User) -> None:
+            user.deletion_due = None
 
     class Erased(Aggregate.Event):
         TOPIC = "user.erased"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from projections.audit import AuditIndex
 from projections.billing_accounts import BillingAccounts
+from projections.consents import ConsentHistory
 from projections.deadlines import Deadlines
 from projections.invoices import Invoices
 from projections.licenses import Licenses
@@ -30,6 +31,7 @@ READ_MODELS: tuple[type[ReadModel], ...] = (
     ProviderEvents,
     ProviderCommands,
     BillingAccounts,
+    ConsentHistory,
     Deadlines,
     Reminders,
     Overview,

@@ -13,6 +13,8 @@ from projections.follower import apply, connect
 from projections.log import EVENTS, Decode, log_of
 from projections.read_model import ReadModel
 
+BUILDING = "hashtextextended('building', 0)"
+"""Held by everybody who builds: meanwhile nothing is rolled up that they may have passed by."""
 Progress = Callable[[int, int], None]
 """Called with (position reached, position to reach) after every batch."""
 
@@ -97,7 +99,8 @@ class Building:
 
 
 def _take(connection: psycopg.Connection[Any], schema: str, wait: bool) -> None:
-    """The lock falls with the connection, however its process ends."""
+    """The locks fall with the connection, however its process ends."""
+    connection.execute(f"select pg_advisory_lock_shared({BUILDING})")
     if wait:
         connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (schema,))
         return

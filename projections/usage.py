@@ -13,41 +13,45 @@ from projections.usage_log import TOPIC, USAGE, UsageRange
 
 # Each record counts in several series: in that of its account and meter, and in those of its subject, key and
 # dimensions (axis '.solution'). One that cancels another counts backwards.
-_SPREAD = """
-    with spread as materialized (
+SPREAD = """
+    spread as materialized (
         select md5(concat_ws('/', r.account_id, r.meter, a.axis, a.value))::uuid as series,
-            r.account_id, r.meter, a.axis, a.value, r.position, r.at, r.quantity, r.counted, r.voids is null as counts
+            r.account_id, r.meter, a.axis, a.value, r.position, r.at, r.quantity, r.counted, r.voids is null as counts,
+            {stands} as stands
         from usage_records r cross join lateral (
             select 'total' as axis, '' as value
             union all select 'subject', coalesce(r.subject::text, '')
             union all select 'key', r.key_id::text where r.key_id is not null
             union all select '.' || d.key, d.value from jsonb_each_text(r.dimensions) d
         ) a
-        where r.position > %(after)s and r.position <= %(until)s
+        where {which}
     ), wide as (select * from (values ('q', interval '15 minutes'), ('d', interval '1 day')) w (width, length)),
     wide_spread as (
         select *, date_bin(length, at, timestamptz '2000-01-01 00:00Z') as start from spread cross join wide
     )"""
 
-# The latest level is kept of subjects only: the level of an account is the sum of theirs.
-_ADD = f"""{_SPREAD}, sums as (
+_RANGE = "r.position > %(after)s and r.position <= %(until)s"
+_SPREAD = f"with {SPREAD.format(stands='r.voids is null', which=_RANGE)}"
+
+# What `stands` was not cancelled. The latest level is kept of subjects only: that of an account is the sum of theirs.
+ADD = """, sums as (
         select series, width, start, sum(case when counts then quantity else -quantity end) as total,
-            sum(case when counts then 1 else -1 end) as records, max(quantity) filter (where counts) as peak
+            sum(case when counts then 1 else -1 end) as records, max(quantity) filter (where stands) as peak
         from wide_spread group by series, width, start
     ), levels as (
         select distinct on (series, start) series, width, start, quantity as latest, at as latest_at,
             position as latest_position
-        from wide_spread where counts and axis = 'subject' and width = 'q'
+        from wide_spread where stands and axis = 'subject' and width = 'q'
         order by series, start, at desc, position desc
     ), named as (
-        insert into usage_series (series, account_id, meter, axis, value)
+        insert into {prefix}_series (series, account_id, meter, axis, value)
         select distinct series, account_id, meter, axis, value from spread on conflict do nothing
     ), distinct_values as (
-        insert into usage_values (series, width, start, counted)
-        select distinct series, width, start, counted from wide_spread where counts and counted is not null
+        insert into {prefix}_values (series, width, start, counted)
+        select distinct series, width, start, counted from wide_spread where stands and counted is not null
         on conflict do nothing
     )
-    insert into usage_buckets as b (series, width, start, total, records, peak, latest, latest_at, latest_position)
+    insert into {prefix}_buckets as b (series, width, start, total, records, peak, latest, latest_at, latest_position)
     select series, width, start, total, records, peak, latest, latest_at, latest_position
     from sums left join levels using (series, width, start)
     on conflict (series, width, start) do update set
@@ -57,6 +61,7 @@ _ADD = f"""{_SPREAD}, sums as (
             select l.* from (values (b.latest, b.latest_at, b.latest_position),
                 (excluded.latest, excluded.latest_at, excluded.latest_position)) l (latest, latest_at, latest_position)
             order by l.latest_at desc nulls last, l.latest_position desc limit 1)"""
+_ADD = _SPREAD + ADD.format(prefix="usage")
 
 # Highest and latest are no sums: after a cancellation they are looked up among what is left.
 _REMAINING = """
@@ -90,6 +95,8 @@ _ANY_VOIDS = (
     "select exists (select from usage_records where position > %(after)s and position <= %(until)s"
     " and voids is not null)"
 )
+_BEGIN = [f"insert into usage_{table} select * from usage_rolled_{table}" for table in ("series", "buckets", "values")]
+"""What records that are gone counted for."""
 # An array can be looked up in the index; `or account_id in (…)` would read the series of all customers for one.
 _ACCOUNTS = "select usher_organization() union all select account_id from usage_claims"
 
@@ -145,6 +152,8 @@ class Usage(ReadModel):
     def apply(self, connection: psycopg.Connection[Any], batch: Sequence[UsageRange]) -> None:  # type: ignore[override]
         """Adds what a range of records means."""
         taken = {"after": batch[0].after, "until": batch[-1].position}
+        for sql in _BEGIN if batch[0].after == 0 else ():
+            connection.execute(sql)
         connection.execute(_ADD, taken)
         if connection.execute(_ANY_VOIDS, taken).fetchone() == (True,):
             connection.execute(_MENDED_BUCKETS, taken)

@@ -17,6 +17,7 @@ from scripts.commands import (
     processes,
     projections,
     provider_events,
+    retention,
     stripe,
     webhooks,
 )
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (processes.app, doctor.app):
+for commands in (processes.app, doctor.app, retention.app):
     app.registered_commands += commands.registered_commands
 for name, commands in {
     "catalog": catalog.app,

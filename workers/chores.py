@@ -38,6 +38,7 @@ def chores(services: Services) -> list[Chore]:
     """All of them; each is idempotent and may be left in the middle."""
     deadlines, webhooks, errands = Patience[Deadline](), Patience[UUID](), Patience[UUID](first=10.0)
     reminders = Patience[DueReminder]()
+    exports = Patience[UUID]()
     commands = Patience[UUID](first=30.0)
     feeds, deliveries = services.webhook_feeds(), Patience[Owner](longest=30.0)
 
@@ -94,19 +95,26 @@ def chores(services: Services) -> list[Chore]:
         with acting("worker:queue"):
             services.ticket_endings.lapse_overdue()
 
-    def purge() -> None:
-        services.login_sessions.purge(services.clock.now())
-        services.device_requests.purge(services.clock.now())
-        services.familiar_devices.purge(services.clock.now())
-        services.email_changes.purge(services.clock.now())
-        services.linked_identities.purge(services.clock.now())
-        services.second_factor_secrets.purge(services.clock.now() - timedelta(days=1))
-        services.stored_answers.purge(services.clock.now())
-        services.sent_invitations.purge(services.clock.now())
-        services.token_grants.purge(services.clock.now())
+    def sweep_exports() -> None:
+        for id in exports.due(services.exports.waiting(), time.monotonic()):
+            services.task_queue.make_export(id)
+
+    def delete_who_asked() -> None:
+        with acting("worker:deletions"):
+            services.deletions.remind()
+            services.deletions.run_due()
+
+    def retain() -> None:
         services.rate_limit.purge()
-        services.webhook_deliveries.purge(services.clock.now())
-        services.reconciliation_records.purge(services.clock.now())
+        services.retention.run()
+        now = services.clock.now()
+        services.device_requests.purge(now)
+        services.familiar_devices.purge(now)
+        services.email_changes.purge(now)
+        services.linked_identities.purge(now)
+        services.second_factor_secrets.purge(now - timedelta(days=1))
+        services.token_grants.purge(now)
+        services.reconciliation_records.purge(now)
 
     return [
         Chore(1, settle_deadlines),
@@ -121,7 +129,9 @@ def chores(services: Services) -> list[Chore]:
         Chore(15, revive_seats),
         Chore(60, services.task_queue.reconcile),
         Chore(60, services.mailer.report_lost),
-        Chore(3600, purge),
+        Chore(5, sweep_exports),
+        Chore(60, retain),
+        Chore(60, delete_who_asked),
     ]
 
 

@@ -78,6 +78,13 @@ def declare(broker: dramatiq.Broker, queue: str, services: Services, wake: Calla
         what is due stays so, and the sweep tells again."""
         wake(UUID(endpoint_id), UUID(owner) if owner else None)
 
+    def make_export(id: str) -> None:
+        """No retry: the sweep sends one that nobody is at again, and it goes on where it stopped."""
+        try:
+            services.exports.make(UUID(id))
+        except Unavailable:
+            log.warning("export.put_off", export_id=id)
+
     on = {"broker": broker, "queue_name": queue}
     dramatiq.actor(process_provider_event, **on, max_retries=5, min_backoff=200, max_backoff=5000, time_limit=_MINUTE)
     dramatiq.actor(
@@ -86,4 +93,5 @@ def declare(broker: dramatiq.Broker, queue: str, services: Services, wake: Calla
     dramatiq.actor(reconcile, **on, max_retries=0, time_limit=10 * _MINUTE)
     dramatiq.actor(run_errand, **on, max_retries=0, time_limit=5 * _MINUTE)
     dramatiq.actor(deliver_webhooks, **on, max_retries=0, time_limit=_MINUTE)
+    dramatiq.actor(make_export, **on, max_retries=0, time_limit=60 * _MINUTE)
     dramatiq.actor(expire_seats, **on, max_retries=0, time_limit=5 * _MINUTE)

@@ -36,6 +36,7 @@ class Context:
 _ORGANIZATION = {"organization_name": "text: whom it is about"}
 _ROLE = {"role": "text: a value of domain/role.py"}
 _OWNERSHIP = {**_ORGANIZATION, "transferred_at": "datetime: since when"}
+_DELETION = {"due_at": "datetime: when it is done"}
 _LICENSE = {
     "product_name": "text: name of the product, e.g. CODITECT",
     **_ORGANIZATION,
@@ -114,6 +115,10 @@ CONTEXTS: Mapping[MailKind, Context] = MappingProxyType(
         MailKind.MEMBER_REMOVED: Context({**_ORGANIZATION, "removed_at": "datetime: since when"}),
         MailKind.OWNERSHIP_RECEIVED: Context(_OWNERSHIP),
         MailKind.OWNERSHIP_TRANSFERRED: Context(_OWNERSHIP, tone=Tone.WARNING),
+        MailKind.ACCOUNT_DELETION_SCHEDULED: Context(_DELETION, tone=Tone.WARNING),
+        MailKind.ACCOUNT_DELETION_NEAR: Context(_DELETION, tone=Tone.WARNING),
+        MailKind.ORGANIZATION_DELETION_SCHEDULED: Context({**_ORGANIZATION, **_DELETION}, tone=Tone.WARNING),
+        MailKind.ORGANIZATION_DELETION_NEAR: Context({**_ORGANIZATION, **_DELETION}, tone=Tone.WARNING),
         MailKind.LICENSE_ISSUED: Context(
             required={
                 **_LICENSE,

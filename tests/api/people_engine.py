@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -79,6 +80,13 @@ class Client:
 
     def delete(self, path: str, **request: Any) -> httpx.Response:
         return self.call("DELETE", path, **request)
+
+
+def erased(services: Services, client: Client) -> None:
+    """The person asks to be erased, and the stated time passes."""
+    answer = client.delete("/me")
+    assert answer.status_code == 202, answer.text
+    services.deletions.run_due(services.clock.now() + timedelta(days=15))
 
 
 def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from api.invoice_answers import InvoiceAnswer
 from domain.ids import credit_note_id_for, invoice_id_for
-from tests.api.people_engine import refused
+from tests.api.people_engine import erased, refused
 from tests.api.shop import subscription_of
 from tests.pdf import text_of
 from tests.stripe_money import credit_note, event, newest, tax, tax_rate, with_sums
@@ -179,11 +180,14 @@ def test_invoices_are_found_by_number_and_date(shop, ann, caught_up):
         assert ann.client.get("/invoices", params=query).json()["data"] == []
 
 
-def test_who_leaves_takes_the_words_on_the_papers_along_and_the_figures_stay(shop, ann, admin, caught_up):
+def test_who_leaves_leaves_the_words_on_the_papers_for_as_long_as_the_law_wants(services, shop, ann, admin, caught_up):
     shop.buy(ann.organization_id, name="Ann Example")
     invoice = invoice_id_for("stripe", newest(shop.account, "invoice")["id"])
     assert "Ann Example" in text_of(admin.get(f"/invoices/{invoice}/pdf").content)
-    assert ann.client.call("DELETE", "/me", json={"password": "a long and windy road"}).status_code == 204
+    erased(services, ann.client)
+    assert "Ann Example" in text_of(admin.get(f"/invoices/{invoice}/pdf").content)
+    services.clock.advance(timedelta(days=3651))
+    assert services.retention.run(seconds=60)["invoices"] == 1
     left = admin.get(f"/invoices/{invoice}").json()
     assert (left["customer"], left["total"]) == (None, PRICE)
     text = text_of(admin.get(f"/invoices/{invoice}/pdf").content)

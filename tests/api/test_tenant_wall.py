@@ -13,6 +13,7 @@ from adapters.walled import ROLE, Walled
 from api.auth import Caller
 from domain.api_key import OWNER_SCOPES
 from domain.license import License
+from domain.policy_book import Demand, Party, PolicyVersion
 from projections.all import READ_MODELS
 from projections.rebuild import rebuild
 from tests.api.conftest import Member
@@ -38,6 +39,9 @@ def everything(services, client, ann, anns, caught_up) -> dict[str, str]:  # noq
     rules = {"include": {"users": ["zoe@example.test"]}, "reason": "hers"}
     assert ann.client.call("PUT", f"/licenses/{anns['license_id']}/seat-rules", json=rules).status_code == 200
     assert ann.client.post("/billing/portal", json={}).status_code == 200
+    processing = PolicyVersion("1", "Data processing", "https://vendor.test/dpa", Demand.REQUIRED)
+    services.policies.publish("dpa", Party.ORGANIZATION, processing)
+    assert ann.client.post("/me/consents", json={"policy": "dpa", "version": "1"}).status_code == 200
     caught_up()
     return anns
 
@@ -168,7 +172,9 @@ def test_every_table_that_says_whose_its_rows_are_has_the_wall(services):
 
 
 def test_a_tenant_is_granted_nothing_that_is_not_walled_but_how_far_the_read_models_are(services):
-    assert tables(services, GRANTED) - tables(services, WALLED) == {"follower_positions", "process_beats"}
+    assert tables(services, GRANTED) - tables(services, WALLED) == {
+        *("follower_positions", "process_beats", "usage_rollup")
+    }
 
 
 def test_a_tenant_sees_its_own_rows_and_nobody_all_of_them(services, ann, bob, everything, caught_up):

@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from adapters.database import Row
+from adapters.deletions import DeletionBook
 from domain.caller import Caller
 from domain.ids import credit_note_id_for, invoice_id_for
 from domain.lease import fingerprint_digest
@@ -33,6 +35,7 @@ def anns(services, selling, shop, ann) -> dict[str, str]:
     services.machines.activate(locked.key.text, "machine-000001", name="Ann's laptop")
     invoice = newest(shop.account, "invoice")
     shop.deliver_made(event("credit_note.created", credit_note(invoice, 500), at=shop.account.at + 60))
+    services.unwalled.execute(*_asked_for_deletion(services, ann.organization_id))
     return {
         "license_id": str(license_of(reference)),
         "subscription_id": str(subscription_of(reference)),
@@ -49,9 +52,22 @@ def anns(services, selling, shop, ann) -> dict[str, str]:
         "invitation_id": _invited(ann),
         "sign_in_id": ann.client.get("/me/sessions").json()["data"][0]["id"],
         "reservation_id": str(uuid4()),
+        "policy": str(uuid4()),
+        "version": str(uuid4()),
+        "export_id": _exported(services, "organization", ann.organization_id),
+        "own_export_id": _exported(services, "person", UUID(ann.client.get("/me").json()["user_id"])),
         **_told(services, ann.organization_id),
         "mail_id": _mailed(services, ann.organization_id),
     }
+
+
+def _asked_for_deletion(services, organization_id: UUID) -> Row:
+    now = services.clock.now()
+    return DeletionBook.schedule(organization_id, "organization", 2, due_at=now, now=now)
+
+
+def _exported(services, kind: str, subject_id: UUID) -> str:
+    return str(services.exports.ask(services.exports.whose(kind, subject_id)).export_id)
 
 
 def _invited(owner) -> str:

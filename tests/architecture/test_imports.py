@@ -37,6 +37,7 @@ RULES = {
     "adapters/bootstrap_people.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_outbound.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_mail.py": Rule(frozenset({"domain", "application", "projections"})),
+    "adapters/bootstrap_data.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_tokens.py": Rule(frozenset({"domain", "application"})),
     "adapters/bootstrap_usage.py": Rule(frozenset({"domain", "application", "projections"})),
     "adapters/bootstrap_buying.py": Rule(frozenset({"domain", "application", "projections"})),

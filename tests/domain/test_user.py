@@ -10,7 +10,8 @@ from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from domain.errors import EmailNotVerified, NotFound, SignatureInvalid
-from domain.user import PasswordProof, User
+from domain.sign_in import PasswordProof
+from domain.user import User
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 
 from domain.errors import Conflict, NotFound, SignatureInvalid
+from domain.sign_in import LinkCause
 from domain.sign_in_policy import SignInPolicy
-from domain.user import MOST_OPEN_LINKS, LinkCause, User
+from domain.user import MOST_OPEN_LINKS, User
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ID, CHANGE = UUID(int=1), UUID(int=2)
