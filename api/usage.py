@@ -239,7 +239,7 @@ def routes(base: str) -> list[HotRoute]:
                 {202: ("Stored: new ones, and ones that were there before", UsageTaken)},
                 body=UsageBody,
                 security="credential",
-                refusals=(401, 403, 404, 409, 422, 503),
+                refusals=(401, 403, 404, 409, 422, 429, 503),
                 tag="usage",
             ),
             models=[UsageBody, UsageTaken],
