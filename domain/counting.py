@@ -66,12 +66,12 @@ def runs(periods: Iterable[tuple[datetime, datetime]]) -> tuple[datetime, ...]:
     """The beginning of each run of paid periods: the first, and where it was moved."""
     begun: list[datetime] = []
     for start, end in sorted(periods):
-        if not begun or not _continues(begun[-1], start, end):
+        if not begun or not continues(begun[-1], start, end):
             begun.append(start)
     return tuple(begun)
 
 
-def _continues(anchor: datetime, start: datetime, end: datetime) -> bool:
+def continues(anchor: datetime, start: datetime, end: datetime) -> bool:
     """Whether a paid period goes on with the run that began at `anchor`, in calendar months or in equal spans; the
     first one after a trial does not."""
     if start <= anchor:
