@@ -132,7 +132,7 @@ class Services(PeopleServices, BuyingServices, OutboundServices, UsageServices, 
     @cached_property
     def seat_work(self) -> SeatWork:
         """For threads and workers."""
-        return SeatWork(self._open_seats)
+        return SeatWork(self.loop_thread, self._open_seats)
 
     @asynccontextmanager
     async def _open_seats(self) -> AsyncIterator[Seats]:

@@ -18,6 +18,7 @@ from adapters.switching_quotas import SwitchingQuotas
 from adapters.usage_log import UsageLog
 from adapters.usage_ranges import UsageRanges
 from adapters.usage_records import UsageRecords
+from application.loop_thread import LoopThread
 from application.offer import Offer
 from application.quota_admin import QuotaAdmin
 from application.quota_watch import QuotaWatch
@@ -99,9 +100,14 @@ class UsageServices(Infrastructure):
         )
 
     @cached_property
+    def loop_thread(self) -> LoopThread:
+        """For what threads ask of the seat pool and the quota pool."""
+        return LoopThread("pools")
+
+    @cached_property
     def quota_work(self) -> QuotaWork:
         """For threads and followers."""
-        return QuotaWork(self.store, self._open_quotas)
+        return QuotaWork(self.store, self.loop_thread, self._open_quotas)
 
     @cached_property
     def quota_admin(self) -> QuotaAdmin:
