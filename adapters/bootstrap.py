@@ -37,6 +37,7 @@ from application.history import History
 from application.licenses import Licenses
 from application.machines import LicenseMachines
 from application.notices import Notices
+from application.overage_billing import OverageBilling
 from application.purchase_claims import PurchaseClaims
 from application.queue_rounds import QueueRounds
 from application.seat_admission import SeatAdmission
@@ -193,7 +194,7 @@ class Services(PeopleServices, BuyingServices, OutboundServices, UsageServices, 
         claims = PurchaseClaims(
             self.store, self.personal_data, self.organizations, self.memberships, self.billing_accounts, self.works
         )
-        ends = self.seat_work, self.webhook_endpoints
+        ends = self.seat_work, self.webhook_endpoints, OverageBilling(self.store, self.provider_commands)
         return Errands(self.store, self.outbox, self.notices, post, claims, *ends, self.clock)
 
     # what happened, and whether it is whole

@@ -20,6 +20,7 @@ from adapters.usage_ranges import UsageRanges
 from adapters.usage_records import UsageRecords
 from application.loop_thread import LoopThread
 from application.offer import Offer
+from application.overages import Overages
 from application.quota_admin import QuotaAdmin
 from application.quota_watch import QuotaWatch
 from application.quota_work import QuotaWork
@@ -118,16 +119,26 @@ class UsageServices(Infrastructure):
         return QuotaWatch(self.store, self.rights_book, self.quota_totals, self.clock)
 
     @cached_property
+    def overages(self) -> Overages:
+        return Overages(self.store, self.rights_book, self.quota_totals, self.offer, self.catalog, self.clock)
+
+    @cached_property
     def usage_subjects(self) -> UsageSubjects:
         return UsageSubjects(self.store, self.rights_log, self.subject_digests, self.quota_work, self.clock)
 
     def quota_tellers(self) -> list[QuotaHeads | QuotaRights]:
         """Followers of both logs that keep the quota pool and the warnings up to date."""
         ranges, work = UsageRanges(self.unwalled), self.quota_work
+
+        def watch(after: int, until: int) -> None:
+            touched = ranges.touched(after, until)
+            self.quota_watch.look((account_id, meter) for account_id, meter, _ in touched)
+            self.overages.look(touched)
+
         return [
             QuotaRights(work.changed),
             QuotaHeads(lambda after, until: work.behind(ranges.heads(after, until))),
-            QuotaWarnings(lambda after, until: self.quota_watch.look(ranges.touched(after, until))),
+            QuotaWarnings(watch),
         ]
 
     @asynccontextmanager

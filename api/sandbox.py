@@ -29,7 +29,9 @@ async def sandbox_only(services: Services = Depends(services_of)) -> None:
 
 
 router = APIRouter(tags=["sandbox"], dependencies=[ANYBODY_ALWAYS, Depends(sandbox_only), Depends(known_parameters)])
-at_root = APIRouter(include_in_schema=False, dependencies=[ANYBODY_ALWAYS, Depends(sandbox_only), Depends(known_parameters)])
+at_root = APIRouter(
+    include_in_schema=False, dependencies=[ANYBODY_ALWAYS, Depends(sandbox_only), Depends(known_parameters)]
+)
 """The clock is at the root too."""
 
 _FARTHEST = timedelta(days=36_525)

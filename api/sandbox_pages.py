@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from adapters.bootstrap import Services
     from adapters.mail_catcher import CaughtMail
 
-at_root = APIRouter(include_in_schema=False, dependencies=[ANYBODY_ALWAYS, Depends(sandbox_only), Depends(known_parameters)])
+at_root = APIRouter(
+    include_in_schema=False, dependencies=[ANYBODY_ALWAYS, Depends(sandbox_only), Depends(known_parameters)]
+)
 
 _SHOWN = 50
 _STYLE = """

@@ -9,6 +9,7 @@ from domain.aggregate import Event
 from domain.billing_account import BillingAccount
 from domain.license import License
 from domain.organization import Organization
+from domain.overage import Overage
 from domain.quota import Quota
 from domain.subscription import Subscription
 from domain.user import LinkCause, User
@@ -17,6 +18,7 @@ from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 CLAIM_ACCOUNT = "claim_account"
 CLAIM_PURCHASES = "claim_purchases"
 END_SESSIONS = "end_sessions"
+BILL_OVERAGE = "bill_overage"  # a line of the next invoice for what was used above a limit
 REMOVE_ENDPOINTS = "remove_endpoints"  # webhooks of an organization whose last person was erased
 MAIL_ACCOUNT = "mail_account"  # licences that were issued before an address was known
 
@@ -39,6 +41,10 @@ def _grace(event: License.GraceOpened) -> list[str]:
 
 def _cancellation(event: Subscription.CancellationSet) -> list[str]:
     return [mail("subscription_cancelled")] if event.cancel_at else []
+
+
+def _bill(event: Overage.Settled | Overage.Closed) -> list[str]:
+    return [BILL_OVERAGE] if event.amount else []
 
 
 def _disabled(event: WebhookEndpoint.Disabled) -> list[str]:
@@ -82,6 +88,8 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     License.Expired: _always(END_SESSIONS),
     License.Resized: _always(END_SESSIONS),
     License.PurchaseChanged: _always(END_SESSIONS),
+    Overage.Settled: _bill,
+    Overage.Closed: _bill,
     Quota.Warned: _always(mail("quota_warning")),
     Quota.Reached: _always(mail("quota_reached")),
     WebhookEndpoint.Disabled: _disabled,

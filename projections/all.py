@@ -7,6 +7,7 @@ from projections.billing_accounts import BillingAccounts
 from projections.deadlines import Deadlines
 from projections.invoices import Invoices
 from projections.licenses import Licenses
+from projections.overages import Overages
 from projections.overview import Overview
 from projections.payments import Payments
 from projections.people import People
@@ -30,6 +31,7 @@ READ_MODELS: tuple[type[ReadModel], ...] = (
     ProviderCommands,
     BillingAccounts,
     Deadlines,
+    Overages,
     Overview,
     AuditIndex,
     Usage,

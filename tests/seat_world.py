@@ -27,8 +27,8 @@ from adapters.secrets import Secrets
 from adapters.session_callers import SessionCallers
 from adapters.signing import SigningKeys
 from adapters.user_digests import UserDigests
-from application.seat_admission import SeatAdmission
 from application.loop_thread import LoopThread
+from application.seat_admission import SeatAdmission
 from application.seat_work import SeatWork
 from application.seats import Acquired, Seats
 from application.store import Store

@@ -40,7 +40,13 @@ def ask(services: Services, **body: Any) -> dict[str, Any]:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    for name in ("seats", "validation", "redis_line", "group_commit", "call_rates"):  # they belong to the former event loop
+    for name in (
+        "seats",
+        "validation",
+        "redis_line",
+        "group_commit",
+        "call_rates",
+    ):  # they belong to the former event loop
         vars(services).pop(name, None)
     return asyncio.run(run())
 
