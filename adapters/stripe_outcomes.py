@@ -91,7 +91,8 @@ class StripeOutcomes:
     def _(self, ask: asks.BillOverage, command: Command) -> Performed | None:
         given: Any = {"customer": self.customer_of(ask.subscription), "limit": 100}
         items = self._stripe.read(lambda: list(self._stripe.v1.invoice_items.list(given).auto_paging_iter()))
-        return next((Performed(each.id) for each in items if (each.metadata or {}).get("usher_fact") == ask.fact), None)
+        facts = ((each.id, plain(each).get("metadata") or {}) for each in items)
+        return next((Performed(id) for id, metadata in facts if metadata.get("usher_fact") == ask.fact), None)
 
     def customer_of(self, subscription: str) -> str:
         """Stripe's name of who pays for it."""

@@ -135,8 +135,8 @@ class Overages:
         return priced.price.money.currency if priced else None
 
     def _past(self, rights: Rights, overage: Overage) -> Standing:
-        """The limit as it was, also when the organization has it no more. Where its period was cut short meanwhile, by an
-        upgrade that begins anew or another anchor, what came after is another period's."""
+        """The limit as it was, also when the organization has it no more. Where its period was cut short meanwhile, by
+        an upgrade that begins anew or another anchor, what came after is another period's."""
         same = _same(rights, overage)
         end = same.counting.period(overage.period_start).end if same else None
         end = min(overage.period_end, end) if end else overage.period_end

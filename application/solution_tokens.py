@@ -129,8 +129,8 @@ class SolutionTokens:
                 self.end(grant_id)
 
     def grant_of(self, token: str) -> UUID | None:
-        """Whose an access or a refresh token is, as its signature proves; None for what is none of ours, or of a refresh
-        token that has expired. Asks no database."""
+        """Whose an access or a refresh token is, as its signature proves; None for what is none of ours, or of a
+        refresh token that has expired. Asks no database."""
         now = self._clock.now()
         claims = self._signing.read_token(token, now) or self._tokens.read(_REFRESH, token, now=now)
         return UUID(claims["gid"]) if claims is not None else None

@@ -36,9 +36,7 @@ def begun() -> Overage:
 
 
 def facts(overage: Overage) -> list[tuple[str, int]]:
-    return [
-        (type(event).__name__, event.amount) for event in overage.pending_events if hasattr(event, "amount")
-    ]
+    return [(type(event).__name__, event.amount) for event in overage.pending_events if hasattr(event, "amount")]
 
 
 def test_a_period_is_settled_after_its_end_and_closed_when_no_record_can_come_any_more():
@@ -76,7 +74,14 @@ def test_the_terms_at_the_end_of_the_period_count():
 
 @pytest.mark.parametrize(
     ("overage", "price", "amount"),
-    [("1", "0.5", 1), ("1", "0.4999", 0), ("3", "0.5", 2), ("0.1", "25", 3), ("1000000", "0.0000005", 1), ("0", "9", 0)],
+    [
+        ("1", "0.5", 1),
+        ("1", "0.4999", 0),
+        ("3", "0.5", 2),
+        ("0.1", "25", 3),
+        ("1000000", "0.0000005", 1),
+        ("0", "9", 0),
+    ],
 )
 def test_a_half_is_rounded_up_once_for_the_whole(overage, price, amount):
     assert amount_of(Decimal(overage), Decimal(price)) == amount
