@@ -1,4 +1,4 @@
-"""What is used above a limit that bills becomes one line of an invoice at Stripe, whatever dies, comes late or twice."""
+"""What is used above a limit that bills becomes one line of an invoice at Stripe, whatever dies or comes late."""
 
 from __future__ import annotations
 
