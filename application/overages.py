@@ -16,6 +16,7 @@ from domain.errors import ConcurrentChange
 from domain.ids import overage_id
 from domain.license import License
 from domain.limit import Each
+from domain.organization import Organization
 from domain.overage import Overage, OverageTerms
 from domain.quota_pool import Line
 from domain.rights import LimitInForce, Rights, Standing
@@ -100,6 +101,8 @@ class Overages:
         period = standing.period
         if limit is None or limit.amount is None or period.start is None or period.end is None:
             return
+        if self._store.find(Organization, rights.account_id) is None:
+            return  # a visitor's plan that bills has nobody to bill
         id, terms = overage_id(standing.quota_id(rights.account_id)), self._terms(limit)
         for _ in range(_ATTEMPTS):
             now = self._clock.now()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -15,7 +17,7 @@ import pytest
 from application.quota_admin import Meant
 from application.reactions import BILL_OVERAGE, errands_of
 from application.usage_intake import Caller
-from domain.errors import Unavailable
+from domain.errors import Unavailable, UsherError
 from domain.ids import message_id
 from domain.overage import SETTLED_AFTER, Overage
 from domain.usage import Told
@@ -42,6 +44,18 @@ plans:
       - {code: pro-monthly, amount: 9900, currency: usd, interval: month}
       - {code: pro-monthly-eur, amount: 9500, currency: eur, interval: month}
 """
+
+
+MORE = (
+    CATALOG
+    + """
+  - code: extra
+    product: coditect
+    name: Extra
+    entitlements: {seats: 1, limits: {calls: {amount: 100, per: month, hard: false}}}
+    prices: []
+"""
+)
 
 
 class Shop:
@@ -187,6 +201,37 @@ def test_a_line_whose_answer_is_lost_is_not_made_again(shop, times):
     shop.vendor.account.advance(2 * DAY)
     shop.report()
     assert shop.items() == [(125, "usd")]
+
+
+def test_several_who_measure_and_report_at_once_state_it_once(shop):
+    shop.use(1500)
+    shop.pass_period()
+    shop.vendor.catch_up()
+    (row,) = shop.listed()
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(shop.services.overages.measure, [row["overage_id"]] * 4))
+    assert shop.measure() == ["settled 125"] and len(shop.errands()) == 1
+    ((id, version),) = shop.errands()
+
+    def report(_: int) -> None:
+        with suppress(UsherError):  # one that finds another at it comes back
+            shop.billing.report(id, version)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(report, range(4)))
+    shop.report()
+    assert shop.items() == [(125, "usd")]
+
+
+def test_a_change_of_plan_counts_from_when_it_is_made_until_the_end(shop):
+    shop.use(1500)
+    assert shop.measure() == ["running None"]
+    shop.services.catalog.apply(shop.services.catalog.read(MORE.encode()))
+    shop.services.licenses.issue(shop.organization_id, "extra", seats=None, expires_at=None)
+    shop.vendor.account.advance(DAY)
+    shop.measure()
+    shop.pass_period()
+    assert shop.measure() == ["settled 100"] and shop.listed()[0]["included"] == 1100
 
 
 def test_while_stripe_is_away_the_errand_waits_and_is_done_later(shop):
