@@ -245,6 +245,7 @@ def test_what_is_above_a_limit_that_bills_is_told_period_by_period(api: MeteredA
     assert (told["status"], told["included"], told["amount"], told["meter"]) == ("running", 100, None, "calls")
     monkeypatch.setattr(api.world.clock, "ahead", timedelta(days=32))
     api.world.services.overages.measure(UUID(told["id"]))
+    monkeypatch.undo()
     api.world.follow()
     (told,) = acme.client.get("/usage/overages", params={"meter": "calls"}).json()["data"]
     assert (told["status"], told["used"], told["overage"], told["amount"]) == ("settled", 150, 50, 13)
