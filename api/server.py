@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from fastapi import FastAPI
 
-from api.app import AT_ROOT, create_app
+from api.app import AT_ROOT, create_app, make_routes
 from api.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def application(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(_make_all, services)
+        make_routes(app)
         gc.collect()
         gc.freeze()  # all of it stays; looking through it for garbage every second stops all requests for 60 ms
         yield

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import psycopg
 
-TEMPLATE = "migrated_template"
+MIGRATED, READ = "migrated_template", "read_template"
+"""Templates: with the tables of the log, and with those of the read models too."""
 _PREFIX = "test_"
 
 _REMEMBER = """
@@ -92,21 +93,29 @@ class Databases:
 
     def __init__(self, postgres_url: str) -> None:
         self._url = postgres_url
-        self._free: list[str] = []
+        self._free: dict[str, list[str]] = {}
+        """Of each template that is made."""
         with self._server() as server:
-            query = "select datname from pg_database where datname like %s or datname = %s"
-            for (name,) in server.execute(query, [_PREFIX.replace("_", r"\_") + "%", TEMPLATE]).fetchall():
+            query = "select datname from pg_database where datname like %s or datname = any(%s)"
+            for (name,) in server.execute(query, [_PREFIX.replace("_", r"\_") + "%", [MIGRATED, READ]]).fetchall():
                 server.execute(f"drop database {name} with (force)")
-        self._has_template = False
 
     @contextmanager
-    def migrated(self) -> Iterator[str]:
-        """The URL of a database in which nothing happened since it was migrated."""
-        name = self._free.pop() if self._free else self._copy(self._template())
+    def migrated(self, *, with_read_models: bool = False) -> Iterator[str]:
+        """The URL of a database in which nothing happened since it was migrated, and the read models were prepared."""
+        template = READ if with_read_models else MIGRATED
+        if template not in self._free:
+            self._free[template] = []
+            self._make(template)
+        free = self._free[template]
+        name = free.pop() if free else self._copy(template)
         try:
             yield self.url_of(name)
         finally:
-            self._take_back(name)
+            if self._made_as_it_was(name):
+                free.append(name)
+            else:
+                self._drop(name)
 
     @contextmanager
     def empty(self) -> Iterator[str]:
@@ -120,17 +129,18 @@ class Databases:
     def url_of(self, name: str) -> str:
         return self._url.replace("/usher?", f"/{name}?", 1)
 
-    def _template(self) -> str:
-        if not self._has_template:
-            from adapters.migrate import migrate
+    def _make(self, template: str) -> None:
+        from adapters.migrate import migrate
+        from projections.all import read_models
+        from projections.positions import prepare
 
-            with self._server() as server:
-                server.execute(f"create database {TEMPLATE}")
-            migrate(self.url_of(TEMPLATE))
-            with psycopg.connect(self.url_of(TEMPLATE), autocommit=True) as connection:
-                connection.execute(_REMEMBER)
-            self._has_template = True
-        return TEMPLATE
+        with self._server() as server:
+            server.execute(f"create database {template}")
+        migrate(self.url_of(template))
+        with psycopg.connect(self.url_of(template), autocommit=True) as connection:
+            if template == READ:
+                prepare(connection, read_models())
+            connection.execute(_REMEMBER)
 
     def _copy(self, template: str) -> str:
         name = f"{_PREFIX}{secrets.token_hex(6)}"
@@ -138,7 +148,7 @@ class Databases:
             server.execute(f"create database {name} template {template} strategy file_copy")
         return name
 
-    def _take_back(self, name: str) -> None:
+    def _made_as_it_was(self, name: str) -> bool:
         try:
             with psycopg.connect(self.url_of(name), autocommit=True) as connection:
                 connection.execute(
@@ -147,11 +157,8 @@ class Databases:
                 )
                 (is_restored,) = connection.execute("select pristine.restore()").fetchone() or (False,)
         except psycopg.Error:  # the test has taken it away, or is still at it
-            is_restored = False
-        if is_restored:
-            self._free.append(name)
-        else:
-            self._drop(name)
+            return False
+        return bool(is_restored)
 
     def _drop(self, name: str) -> None:
         with self._server() as server:

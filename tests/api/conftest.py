@@ -14,9 +14,8 @@ from api.app import create_app
 from domain.user import User
 from projections.all import read_models
 from projections.follower import Followers, connect
-from projections.positions import prepare
 from scripts.stripe_sim.server import serving
-from tests.api.people_engine import Client, people_engine
+from tests.api.people_engine import Client, PeopleEngine, people_engine
 from tests.api.shop import Shop
 
 
@@ -28,10 +27,15 @@ class Member(NamedTuple):
 
 
 @pytest.fixture
-def services(settings) -> Iterator[Services]:
-    """The engine, with read models that are there and empty."""
-    with people_engine(settings) as services, connect(settings.database_url) as connection:
-        prepare(connection, read_models())
+def database_url(databases) -> Iterator[str]:
+    """Read models are there and empty."""
+    with databases.migrated(with_read_models=True) as url:
+        yield url
+
+
+@pytest.fixture
+def services(settings) -> Iterator[PeopleEngine]:
+    with people_engine(settings) as services:
         services.signing.ensure(services.clock.now())
         yield services
 

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
-from adapters.bootstrap import Services, build
+from adapters.bootstrap import Services
 from adapters.passwords import Passwords
 from adapters.settings import Settings
 
 
+class PeopleEngine(Services):
+    """Services as the composition root makes them; only hashing is made cheap. Whatever is asked of them runs in one
+    event loop, as in a server: their lines to Redis and PostgreSQL belong to it."""
+
+    def __init__(self, settings: Settings, portal: BlockingPortal) -> None:
+        super().__init__(settings)
+        self.passwords = Passwords(memory_kib=64, passes=1)
+        self._portal = portal
+
+    def in_loop(self, work: Awaitable[Any]) -> Any:
+        """What `work` answers; several threads may ask at once."""
+        return self._portal.call(_awaited, work)
+
+
 @contextmanager
-def people_engine(settings: Settings) -> Iterator[Services]:
-    """Services as the composition root makes them; only hashing is made cheap. Whatever clients of theirs ask runs in
-    one event loop, as in a server."""
-    services = build(settings)
-    services.passwords = Passwords(memory_kib=64, passes=1)
+def people_engine(settings: Settings) -> Iterator[PeopleEngine]:
     with start_blocking_portal() as portal:
-        vars(services)["in_loop"] = lambda work: portal.call(_awaited, work)
+        services = PeopleEngine(settings, portal)
         yield services
-        portal.call(services.aclose)
+        services.in_loop(services.aclose())
     services.close()
 
 
@@ -34,13 +43,13 @@ async def _awaited(work: Awaitable[Any]) -> Any:
 
 
 class Client:
-    """Calls the application; `bearer` is sent with every request. `run` says in which event loop. Several threads may
-    call at once."""
+    """Calls the application in the loop of its services, which `run` names if not they do; `bearer` is sent with every
+    request. Several threads may call at once."""
 
     def __init__(self, app: FastAPI, bearer: str | None = None, run: Callable[..., Any] | None = None) -> None:
         self._app = app
         self._bearer = bearer
-        self._run = run or vars(app.state.services).get("in_loop", asyncio.run)
+        self._run = run or app.state.services.in_loop
 
     def as_(self, bearer: str | None) -> Client:
         return Client(self._app, bearer, self._run)

@@ -158,7 +158,7 @@ def test_an_application_does_not_start_with_a_route_that_names_nobody(services):
     silent = APIRouter()
     silent.get("/silent")(lambda: None)
     with pytest.raises(RuntimeError, match="/silent"):
-        create_app(services, routers=[silent])
+        create_app(services, more=[silent])
 
 
 def test_a_rule_that_contradicts_another_is_none(services):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -152,9 +151,8 @@ def test_seats_that_would_be_missing_are_stated_before(services, vendor, ann, ca
     async def sit() -> None:
         for number in range(5):
             await services.seats.acquire(key, f"machine-00000{number}", Caller())
-        await services.aclose()
 
-    asyncio.run(sit())
+    services.in_loop(sit())
     caught_up()
     wish = {"price": "starter-monthly", "when": "period_end"}
     shown = ann.client.post(f"/subscriptions/{subscription}/preview", json=wish).json()

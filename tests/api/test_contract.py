@@ -6,7 +6,6 @@ nobody. The application is served by a thread of this process, over the real ser
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -119,12 +118,9 @@ def known(services, selling, shop, ann, caught_up) -> dict[str, str]:
 def _sit(services, key: str) -> Any:
     async def sit() -> Any:
         sat = await services.seats.acquire(key, "machine-000001", Caller())
-        await services.aclose()
-        for name in ("seats", "validation", "redis_line", "group_commit"):
-            vars(services).pop(name, None)  # they belonged to this loop
         return sat
 
-    return asyncio.run(sit())
+    return services.in_loop(sit())
 
 
 @pytest.mark.parametrize("credential", CREDENTIALS)

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 
 from adapters.bootstrap import Services
 from api import errors
-from api.app import HOT, ROUTERS, create_app
+from api.app import HOT, create_app
 from api.auth import ANYBODY
 from api.middleware import LARGEST_BODY
 from domain.errors import LeaseInvalid, LicenseKeyInvalid, SeatsExhausted, Unavailable, UsherError
@@ -58,7 +58,7 @@ def client(services, answered) -> Client:
     def note(scope, status, seconds) -> None:
         answered.append((scope["path"], status))
 
-    return Client(create_app(services, routers=(*ROUTERS, broken), on_answer=note))
+    return Client(create_app(services, more=[broken], on_answer=note))
 
 
 @pytest.mark.parametrize(

@@ -173,9 +173,8 @@ def test_a_session_is_cleared_with_a_reason(services, admin, given):
             assert cleared.status_code == 204, cleared.text
         with pytest.raises(SessionClosed, match="evicted"):
             await services.seats.heartbeat(sat.session_id, sat.lease)
-        await services.aclose()
 
-    asyncio.run(story())
+    services.in_loop(story())
     sql = "select state->>'note' as note from stored_events where topic = 'seat.session_closed'"
     assert [row["note"] for row in services.database.fetch_all(sql)] == ["left the company"]
 

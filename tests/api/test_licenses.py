@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from datetime import timedelta
@@ -29,12 +28,9 @@ def sold(services, shop, ann):
 def seated(services, key: str, *machines: int):
     async def sit():
         sat = [await services.seats.acquire(key, f"machine-{each:06}", MACHINE) for each in machines]
-        await services.aclose()
-        for name in ("seats", "redis_line", "group_commit"):
-            vars(services).pop(name, None)  # they belonged to this loop
         return sat
 
-    return asyncio.run(sit())
+    return services.in_loop(sit())
 
 
 def as_license(key: str) -> dict[str, str]:

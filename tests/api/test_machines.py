@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from datetime import timedelta
@@ -96,11 +95,10 @@ def test_nonsense_is_refused_and_nothing_is_stored(services, client, locked, bod
 def test_validation_knows_at_once_which_machines_are_bound(services, client, locked):
     async def codes(*fingerprints: str) -> list[str]:
         found = [await services.validation.validate(locked.key.text, fingerprint=each) for each in fingerprints]
-        await services.aclose()
         return [str(each.code) for each in found]
 
     activate(client, locked, A)
-    assert asyncio.run(codes(A, B)) == ["VALID", "FINGERPRINT_NOT_ACTIVATED"]
+    assert services.in_loop(codes(A, B)) == ["VALID", "FINGERPRINT_NOT_ACTIVATED"]
 
 
 def test_the_owner_sees_and_releases_machines(client, ann, locked):

@@ -8,13 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.bootstrap import build
 from adapters.emails.kinds import MailKind
 from adapters.mailer import Mail
 from adapters.settings import Mode
 from api.app import create_app
 from tests.adapters.sample_mail import license_mail
-from tests.api.people_engine import Client, refused
+from tests.api.people_engine import Client, people_engine, refused
 
 
 def now_of(response) -> datetime:
@@ -163,8 +162,7 @@ def test_many_mails_are_on_further_pages(services, client):
 
 
 def test_in_production_there_is_nothing_here(settings, services):
-    production = build(replace(settings, mode=Mode.PRODUCTION))
-    try:
+    with people_engine(replace(settings, mode=Mode.PRODUCTION)) as production:
         client = Client(create_app(production))
         for path in ("/sandbox/clock", "//sandbox/clock", "/sandbox/mails", "//sandbox/mails"):
             refused(client.get(path), 404, "not_found")
@@ -173,5 +171,3 @@ def test_in_production_there_is_nothing_here(settings, services):
         for path in ("/sandbox/clock", "//sandbox/clock"):
             refused(client.post(path, json={"advance": "P1D"}), 404, "not_found")
             refused(client.post(path, json={"nonsense": 1}), 404, "not_found")
-    finally:
-        production.close()

@@ -116,4 +116,4 @@ def test_every_denial_is_counted(services, house):
         }
         assert (counted["exhausted"], counted["user"], counted[""]) == (4, 0, 0)
 
-    asyncio.run(story())
+    services.in_loop(story())

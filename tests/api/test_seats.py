@@ -38,7 +38,7 @@ def play(services: Services, story: Story) -> None:
             await story(client)
         await services.aclose()
 
-    asyncio.run(run())
+    services.in_loop(run())
 
 
 def machine(number: int) -> str:

@@ -39,7 +39,7 @@ def anns(services, selling, shop, ann) -> dict[str, str]:
         "credit_note_id": str(credit_note_id_for("stripe", credit_note(invoice, 500)["id"])),
         "organization_id": str(ann.organization_id),
         "key_id": ann.client.post("/api-keys", json={"name": "mine", "scopes": ["licenses:read"]}).json()["id"],
-        "session_id": _seated(services, ann.client, locked.key.text),
+        "session_id": _seated(services, locked.key.text),
         "grant_id": str(services.solution_tokens.generate(ann.organization_id, "coditect").grant_id),
         "fingerprint_digest": fingerprint_digest("machine-000001"),
         "provider_event_id": str(uuid4()),
@@ -65,12 +65,12 @@ def _told(services, organization_id: UUID) -> dict[str, str]:
     return {"endpoint_id": str(id), "delivery_id": str(delivery.delivery_id), "replay_id": str(replay.id)}
 
 
-def _seated(services, client: Client, key: str) -> str:
+def _seated(services, key: str) -> str:
     async def sit() -> UUID:
         sat = await services.seats.acquire(key, "machine-000001", Caller())
         return sat.session_id
 
-    return str(client._run(sit()))  # in the loop of its requests: they share the line to Redis
+    return str(services.in_loop(sit()))
 
 
 def routes(client: Client) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,19 +35,10 @@ def ask(services: Services, **body: Any) -> dict[str, Any]:
         transport = httpx.ASGITransport(app=create_app(services))
         async with httpx.AsyncClient(transport=transport, base_url="http://usher.test") as client:
             answer = await client.post(PATH, json=body)
-        await services.aclose()
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    for name in (
-        "seats",
-        "validation",
-        "redis_line",
-        "group_commit",
-        "call_rates",
-    ):  # they belong to the former event loop
-        vars(services).pop(name, None)
-    return asyncio.run(run())
+    return services.in_loop(run())
 
 
 def test_a_good_key_opens_its_licence(services, issued):

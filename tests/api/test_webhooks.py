@@ -27,9 +27,8 @@ def play(services: Services, story: Story) -> None:
         transport = httpx.ASGITransport(app=create_app(services))
         async with httpx.AsyncClient(transport=transport, base_url="http://usher.test") as client:
             await story(client)
-        await services.aclose()
 
-    asyncio.run(run())
+    services.in_loop(run())
 
 
 @pytest.fixture(scope="module")

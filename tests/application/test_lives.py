@@ -51,7 +51,7 @@ def account() -> StripeAccount:
 
 @contextmanager
 def engine(databases, redis_url: str, home: Any, account: StripeAccount) -> Iterator[Services]:
-    with databases.migrated() as url:
+    with databases.migrated(with_read_models=True) as url:
         settings = Settings(
             data_dir=home,
             mode=Mode.SANDBOX,

@@ -27,7 +27,7 @@ def test_every_example_is_json_and_complete():
 @pytest.mark.parametrize("name", MEANINGS)
 def test_an_example_says_nothing_secret(name):
     """Of keys there is a hint or a prefix; digests are those of machines alone."""
-    said = json.dumps(example(name)["data"])
+    said = json.dumps(example(name)["data"]).replace('"former_secret_until"', "")  # a time
     for word in ("secret", "email", '"digest"', "key_digest", "url", "holder", "return_key"):
         assert word not in said
 

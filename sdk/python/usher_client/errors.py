@@ -228,7 +228,7 @@ class NothingBorrowed(UsherError):
 
 class NotLoggedIn(UsherError):
     code = "not_logged_in"
-    sentence = "Nobody is logged in here; run: usher-client login"
+    sentence = "Nobody is logged in here; run `usher-client login`."
 
 
 class CredentialsUnkept(UsherError):

@@ -46,7 +46,7 @@ class MeteredApi:
 def api(tmp_path_factory, databases, redis_url) -> Iterator[MeteredApi]:
     with Redis.from_url(redis_url) as client:
         client.flushall()
-    with databases.migrated() as url:
+    with databases.migrated(with_read_models=True) as url:
         world = UsageWorld(sandbox(tmp_path_factory.mktemp("usage"), url, redis_url))
         world.services.passwords = Passwords(memory_kib=64, passes=1)
         world.services.signing.ensure(world.now())

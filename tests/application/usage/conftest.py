@@ -16,7 +16,7 @@ def usage_settings(tmp_path_factory, databases, redis_url) -> Iterator[Settings]
     """A sandbox engine on a database of the module's own."""
     with Redis.from_url(redis_url) as client:
         client.flushall()
-    with databases.migrated() as url:
+    with databases.migrated(with_read_models=True) as url:
         yield sandbox(tmp_path_factory.mktemp("usage"), url, redis_url)
 
 
@@ -31,7 +31,7 @@ def world(usage_settings) -> Iterator[UsageWorld]:
 @pytest.fixture(scope="module", params=["redis", "postgres"])
 def either(request, tmp_path_factory, databases, redis_url) -> Iterator[UsageWorld]:
     """With quotas in Redis, and with Redis away."""
-    with databases.migrated() as url:
+    with databases.migrated(with_read_models=True) as url:
         redis = redis_url if request.param == "redis" else NO_REDIS
         world = UsageWorld(sandbox(tmp_path_factory.mktemp("usage"), url, redis))
         yield world
