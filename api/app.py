@@ -189,7 +189,7 @@ def create_app(
         app.include_router(router, prefix=BASE)
     for router in beside:
         app.include_router(router)
-    _document_refusals(app, (*routers, *beside))
+    _document_refusals(app, (*ROUTERS, *beside))
     return app
 
 

@@ -36,7 +36,7 @@ def keys(installation: Installation, effort: Effort) -> Iterator[Figure]:
 
 
 async def _measure(services: Services, secret: str, effort: Effort) -> list[Figure]:
-    app = create_app(services, routers=(), at_root=(), first=_routes())
+    app = create_app(services, at_root=(), first=_routes())
     headers = [(b"authorization", f"Bearer {secret}".encode())]
     paths = "/open", "/identified", "/admitted"
     for path in paths:
