@@ -36,6 +36,7 @@ from application.errands import Errands
 from application.history import History
 from application.licenses import Licenses
 from application.machines import LicenseMachines
+from application.overage_billing import OverageBilling
 from application.purchase_claims import PurchaseClaims
 from application.queue_rounds import QueueRounds
 from application.seat_admission import SeatAdmission
@@ -131,7 +132,7 @@ class Services(
     @cached_property
     def seat_work(self) -> SeatWork:
         """For threads and workers."""
-        return SeatWork(self._open_seats)
+        return SeatWork(self.loop_thread, self._open_seats)
 
     @asynccontextmanager
     async def _open_seats(self) -> AsyncIterator[Seats]:
@@ -174,7 +175,7 @@ class Services(
         claims = PurchaseClaims(
             self.store, self.personal_data, self.organizations, self.memberships, self.billing_accounts, self.works
         )
-        ends = self.seat_work, self.webhook_endpoints
+        ends = self.seat_work, self.webhook_endpoints, OverageBilling(self.store, self.provider_commands)
         return Errands(self.store, self.outbox, self.notices, self.mailing.post, claims, *ends, self.clock)
 
     # what happened, and whether it is whole

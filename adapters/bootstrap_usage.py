@@ -18,7 +18,9 @@ from adapters.switching_quotas import SwitchingQuotas
 from adapters.usage_log import UsageLog
 from adapters.usage_ranges import UsageRanges
 from adapters.usage_records import UsageRecords
+from application.loop_thread import LoopThread
 from application.offer import Offer
+from application.overages import Overages
 from application.quota_admin import QuotaAdmin
 from application.quota_watch import QuotaWatch
 from application.quota_work import QuotaWork
@@ -99,9 +101,14 @@ class UsageServices(Infrastructure):
         )
 
     @cached_property
+    def loop_thread(self) -> LoopThread:
+        """For what threads ask of the seat pool and the quota pool."""
+        return LoopThread("pools")
+
+    @cached_property
     def quota_work(self) -> QuotaWork:
         """For threads and followers."""
-        return QuotaWork(self.store, self._open_quotas)
+        return QuotaWork(self.store, self.loop_thread, self._open_quotas)
 
     @cached_property
     def quota_admin(self) -> QuotaAdmin:
@@ -112,16 +119,26 @@ class UsageServices(Infrastructure):
         return QuotaWatch(self.store, self.rights_book, self.quota_totals, self.clock)
 
     @cached_property
+    def overages(self) -> Overages:
+        return Overages(self.store, self.rights_book, self.quota_totals, self.offer, self.catalog, self.clock)
+
+    @cached_property
     def usage_subjects(self) -> UsageSubjects:
         return UsageSubjects(self.store, self.rights_log, self.subject_digests, self.quota_work, self.clock)
 
     def quota_tellers(self) -> list[QuotaHeads | QuotaRights]:
         """Followers of both logs that keep the quota pool and the warnings up to date."""
         ranges, work = UsageRanges(self.unwalled), self.quota_work
+
+        def watch(after: int, until: int) -> None:
+            touched = ranges.touched(after, until)
+            self.quota_watch.look((account_id, meter) for account_id, meter, _ in touched)
+            self.overages.look(touched)
+
         return [
             QuotaRights(work.changed),
             QuotaHeads(lambda after, until: work.behind(ranges.heads(after, until))),
-            QuotaWarnings(lambda after, until: self.quota_watch.look(ranges.touched(after, until))),
+            QuotaWarnings(watch),
         ]
 
     @asynccontextmanager

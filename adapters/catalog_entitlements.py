@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from adapters.yaml_values import (
 )
 from domain.durations import CalendarTerm
 from domain.entitlements import Entitlements, Feature, Overage, RateLimit, RatePeriod
-from domain.limit import UNLIMITED, Anchor, Each, Limit, LimitPeriod, OnUpgrade
+from domain.limit import UNLIMITED, Anchor, Each, Limit, LimitPeriod, OnUpgrade, UnitPrice
 from domain.seat_policy import BorrowRules, Leasing, QueueRules, SeatGroup, SeatPolicy
 
 
@@ -84,8 +84,25 @@ def _limit(meter: str, reading: Reading, node: Node) -> Any:
         "each": partial(word, Each),
         "anchor": partial(word, Anchor),
         "on_upgrade": partial(word, OnUpgrade),
+        "overage": _unit_prices,
     }
     return reading.record(partial(Limit, meter), node, fields, "amount", "per")
+
+
+def _unit_prices(reading: Reading, node: Node) -> Any:
+    """By currency; text is exact to the last digit."""
+    return reading.all(_unit_price, sorted(entries_of(node).values(), key=lambda each: each.name))
+
+
+def _unit_price(reading: Reading, node: Node) -> UnitPrice:
+    is_number = isinstance(node.value, int | Decimal) and not isinstance(node.value, bool)
+    try:
+        amount = Decimal(node.value) if is_number or isinstance(node.value, str) else None
+    except InvalidOperation:
+        amount = None
+    if amount is None or not amount.is_finite():
+        raise Wrong(f'{shown(node)} is not a price in minor units such as "0.25"')
+    return UnitPrice(node.name, amount)
 
 
 def _rate_limits(reading: Reading, node: Node) -> Any:

@@ -123,6 +123,11 @@ class Database:
         """Raises `Unavailable` when Postgres does not answer."""
         self.fetch_one("select 1")
 
+    @property
+    def asked(self) -> int:
+        """How often a connection was asked for so far."""
+        return int(self._pool.get_stats().get("requests_num", 0))
+
     def close(self) -> None:
         self._pool.close()
 

@@ -160,6 +160,22 @@ class StripeCommands:
         given = {"cancel_at_period_end": False} if ask.ends_with_period else {"cancel_at": ""}
         return self._became(self._send("subscriptions", "update", given, call, "resume", ask.subscription))
 
+    @_perform.register
+    def _(self, ask: asks.BillOverage, call: Call) -> Performed:
+        """Looks first: a key is forgotten after a day, a line is not."""
+        found = self._outcomes.find(call.command)
+        if found is not None:
+            return found
+        given = {
+            "customer": self._outcomes.customer_of(ask.subscription),
+            "amount": ask.amount,
+            "currency": ask.currency,
+            "description": ask.description,
+            "period": {"start": int(ask.period_start.timestamp()), "end": int(ask.period_end.timestamp())},
+            "metadata": {**call.stamp, "usher_fact": ask.fact},
+        }
+        return Performed(self._send("invoice_items", "create", given, call, "item").id)
+
     def _became(self, answer: Any, schedule: Any = None) -> Performed:
         """From Stripe's answer, unless it repeats an old one."""
         if is_replayed(answer):

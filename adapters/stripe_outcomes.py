@@ -87,6 +87,17 @@ class StripeOutcomes:
         stands_still = found["status"] == "paused" if ask.is_paused else found.get("cancel_at")
         return None if stands_still else self.told(answer)
 
+    @_find.register
+    def _(self, ask: asks.BillOverage, command: Command) -> Performed | None:
+        given: Any = {"customer": self.customer_of(ask.subscription), "limit": 100}
+        items = self._stripe.read(lambda: list(self._stripe.v1.invoice_items.list(given).auto_paging_iter()))
+        facts = ((each.id, plain(each).get("metadata") or {}) for each in items)
+        return next((Performed(id) for id, metadata in facts if metadata.get("usher_fact") == ask.fact), None)
+
+    def customer_of(self, subscription: str) -> str:
+        """Stripe's name of who pays for it."""
+        return id_of(self._look(subscription)[1]["customer"])
+
     # from an answer
 
     def customer(self, answer: Any) -> Performed:

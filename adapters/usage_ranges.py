@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,10 +25,12 @@ class UsageRanges:
             until,
         )
 
-    def touched(self, after: int, until: int) -> list[tuple[UUID, str]]:
-        """Which accounts used which meters."""
+    def touched(self, after: int, until: int) -> list[tuple[UUID, str, datetime]]:
+        """Which accounts used which meters, and when at the earliest."""
         return self._fetch(
-            "select distinct account_id, meter from usage_records where position > %s and position <= %s", after, until
+            "select account_id, meter, min(at) from usage_records where position > %s and position <= %s group by 1, 2",
+            after,
+            until,
         )
 
     def _fetch(self, sql: str, after: int, until: int) -> list[Any]:

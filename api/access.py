@@ -44,7 +44,7 @@ class Who(StrEnum):
 class Rule:
     """Of a MEMBER rule, `role` is the least that a person needs, `scopes` what a key needs; with `keys` False it is for
     people only. `holder` says what opens the route without an account. `rate` is what its calls are counted as
-    (api/call_rates.py)."""
+    (api/call_rates.py); those of one that is not `limited` are never refused for their number."""
 
     who: Who
     scopes: tuple[Scope, ...] = ()
@@ -52,6 +52,7 @@ class Rule:
     keys: bool = True
     holder: str = ""
     rate: RateClass = RateClass.API
+    limited: bool = True
 
     def check(self, caller: Caller, organization_id: UUID | None = None) -> None:
         """`NotAllowed` for what the caller may not do; `NotFound` when the address names another organization."""

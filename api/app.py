@@ -6,12 +6,12 @@ import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
 from api import (
@@ -44,6 +44,7 @@ from api import (
     mails,
     members,
     organizations,
+    overages,
     overview,
     pages,
     payments,
@@ -73,9 +74,11 @@ from api import (
     webhook_endpoints,
     webhooks,
 )
-from api.access import require_rules
+from api.access import require_rules, rule_of
 from api.auth import ANYBODY
+from api.call_rates import refuse_stranger
 from api.middleware import Frame, OnAnswer, access_log
+from domain.errors import NotAuthenticated
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -111,6 +114,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalog.router,
     usage_charts.router,
     usage_reports.router,
+    overages.router,
     entitlements.router,
     quota_admin.router,
     provider_events.router,
@@ -184,6 +188,7 @@ def create_app(
     app.add_middleware(hot.HotRoutes, routes=[route for route in first if isinstance(route, hot.HotRoute)])
     app.add_middleware(Frame, docs=docs, on_answer=on_answer)
     errors.install(app)
+    app.add_exception_handler(NotAuthenticated, refuse_stranger)
     app.router.routes[:0] = first
     hot.document(app, first)
     beside = (
@@ -202,7 +207,28 @@ def create_app(
         app.include_router(router, prefix=BASE)
     for router in beside:
         app.include_router(router)
+    _document_refusals(app, (*ROUTERS, *beside))
     return app
+
+
+def _document_refusals(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+    """What may be asked as often as anybody likes is not said to be refused for that."""
+    make = app.openapi
+    unlimited = [route.path for router in routers for route in router.routes if _is_unlimited(route)]
+
+    def without_refusals() -> dict[str, Any]:
+        schema = make()
+        for path in {*unlimited, *(BASE + path for path in unlimited)} & schema["paths"].keys():
+            for operation in schema["paths"][path].values():
+                operation["responses"].pop("429", None)
+        return schema
+
+    app.openapi = without_refusals  # type: ignore[method-assign]
+
+
+def _is_unlimited(route: BaseRoute) -> TypeGuard[Route]:
+    rule = rule_of(route)
+    return isinstance(route, Route) and rule is not None and not rule.limited
 
 
 def make_routes(app: FastAPI) -> None:

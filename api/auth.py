@@ -149,6 +149,14 @@ ANYBODY = Depends(_anybody)
 """Dependency for a route or a router: no credential is asked for."""
 
 
+@ruled(Rule(Who.ANYBODY, limited=False))
+async def _anybody_always() -> None: ...
+
+
+ANYBODY_ALWAYS = Depends(_anybody_always)
+"""The same, for what may be asked as often as anybody likes."""
+
+
 def holder_of(what: str) -> Rule:
     """For routes that are opened by `what` itself and by no account: their own functions look at it."""
     return Rule(Who.HOLDER, holder=what)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
-from api.auth import ANYBODY, require, services_of
+from api.auth import ANYBODY_ALWAYS, require, services_of
 from api.bodies import Code
 from api.licenses import LimitAnswer
 from api.paging import Listing, Page, page_of
@@ -120,7 +120,7 @@ class AppliedAnswer(BaseModel):
     versions: dict[str, int] = Field(description="Plan code → the version it then has.")
 
 
-@router.get("/plans", dependencies=[ANYBODY])
+@router.get("/plans", dependencies=[ANYBODY_ALWAYS])
 def show_plans(
     product: Code | None = None, page: Page = Depends(page_of), services: Services = Depends(services_of)
 ) -> PlanListing:
@@ -134,7 +134,7 @@ def show_plans(
     )
 
 
-@router.get("/plans/{code}", dependencies=[ANYBODY])
+@router.get("/plans/{code}", dependencies=[ANYBODY_ALWAYS])
 def show_plan(code: Annotated[Code, Path()], services: Services = Depends(services_of)) -> PlanAnswer:
     """One plan under its current version, also when it is withdrawn. Public."""
     plan = services.catalog.plan(code)

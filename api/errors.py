@@ -134,11 +134,11 @@ def rate_headers(allowance: Allowance) -> dict[str, str]:
 
 def install(app: FastAPI) -> None:
     """Makes every refusal, whoever raised it, an answer of the one shape."""
-    app.add_exception_handler(UsherError, lambda request, error: _answer(request, error))
-    app.add_exception_handler(RequestValidationError, lambda request, error: _answer(request, _invalid(error)))
-    app.add_exception_handler(HTTPException, lambda request, error: _answer(request, _of_http(error), error))
+    app.add_exception_handler(UsherError, lambda request, error: answered(request, error))
+    app.add_exception_handler(RequestValidationError, lambda request, error: answered(request, _invalid(error)))
+    app.add_exception_handler(HTTPException, lambda request, error: answered(request, _of_http(error), error))
     app.add_exception_handler(
-        IntegrityError, lambda request, _: _answer(request, errors.ConcurrentChange(retry_after=1))
+        IntegrityError, lambda request, _: answered(request, errors.ConcurrentChange(retry_after=1))
     )
 
 
@@ -149,7 +149,8 @@ def all_errors() -> Iterator[tuple[str, int, str]]:
         yield kind.code, status, kind.sentence
 
 
-def _answer(request: Request, error: Any, original: Any = None) -> Response:
+def answered(request: Request, error: Any, original: Any = None) -> Response:
+    """The answer to a request that was refused; `original` is the framework's own error, whose headers it keeps."""
     request.scope["refused"] = error.code
     given = answer(error, request_id=request.scope.get("request_id", ""), docs=request.app.state.docs)
     for name, value in (getattr(original, "headers", None) or {}).items():

@@ -69,7 +69,7 @@ class HotRoutes:
         try:
             answer = await route.endpoint(request)
         except Exception as refusal:
-            answer = _refused(request, refusal)
+            answer = await _refused(request, refusal)
         await answer(scope, receive, send)
 
     def _find(self, scope: Scope) -> HotRoute | None:
@@ -83,14 +83,14 @@ class HotRoutes:
         return None
 
 
-def _refused(request: Request, refusal: Exception) -> Response:
+async def _refused(request: Request, refusal: Exception) -> Response:
     """As the application answers it everywhere; what is no refusal is raised again."""
     handlers = request.app.exception_handlers
     handler = next((handlers[kind] for kind in type(refusal).__mro__ if kind in handlers), None)
     if handler is None:
         raise refusal
-    answer: Response = handler(request, refusal)
-    return answer
+    answer: Response | Awaitable[Response] = handler(request, refusal)
+    return answer if isinstance(answer, Response) else await answer
 
 
 async def read_body(request: Request, model: type[M]) -> M:

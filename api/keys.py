@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from api.auth import ANYBODY, services_of
+from api.auth import ANYBODY_ALWAYS, services_of
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
 
-at_root = APIRouter(tags=["keys"], dependencies=[ANYBODY])
+at_root = APIRouter(tags=["keys"], dependencies=[ANYBODY_ALWAYS])
 
 
 class KeySetAnswer(BaseModel):

@@ -15,7 +15,7 @@ from prometheus_client.process_collector import ProcessCollector
 from starlette.types import Scope
 
 from api.app import BASE
-from api.auth import ANYBODY
+from api.auth import ANYBODY_ALWAYS
 from api.health import FOLLOWERS, PROCESSES
 from api.middleware import access_log
 from application.provider_commands import PROVIDER
@@ -57,7 +57,7 @@ class Metrics:
         else:
             ProcessCollector("usher_api", registry=registry)
         self._shown.register(EngineState(services))
-        self.router = APIRouter(tags=["operation"], dependencies=[ANYBODY])
+        self.router = APIRouter(tags=["operation"], dependencies=[ANYBODY_ALWAYS])
         self.router.get("/metrics", response_class=Response)(self.answer)
 
     @staticmethod

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
-from api.auth import ANYBODY, services_of
+from api.auth import ANYBODY_ALWAYS, services_of
 from api.bodies import Body, Moment, Time
 from api.paging import Listing, Page, page_of
 from api.parameters import known_parameters
@@ -28,8 +28,10 @@ async def sandbox_only(services: Services = Depends(services_of)) -> None:
         raise NotFound("There is nothing at this address.")
 
 
-router = APIRouter(tags=["sandbox"], dependencies=[ANYBODY, Depends(sandbox_only), Depends(known_parameters)])
-at_root = APIRouter(include_in_schema=False, dependencies=[ANYBODY, Depends(sandbox_only), Depends(known_parameters)])
+router = APIRouter(tags=["sandbox"], dependencies=[ANYBODY_ALWAYS, Depends(sandbox_only), Depends(known_parameters)])
+at_root = APIRouter(
+    include_in_schema=False, dependencies=[ANYBODY_ALWAYS, Depends(sandbox_only), Depends(known_parameters)]
+)
 """The clock is at the root too."""
 
 _FARTHEST = timedelta(days=36_525)

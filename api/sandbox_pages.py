@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, Response
 
-from api.auth import ANYBODY, services_of
+from api.auth import ANYBODY_ALWAYS, services_of
 from api.parameters import known_parameters
 from api.sandbox import Recipient, as_file, sandbox_only
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from adapters.bootstrap import Services
     from adapters.mail_catcher import CaughtMail
 
-at_root = APIRouter(include_in_schema=False, dependencies=[ANYBODY, Depends(sandbox_only), Depends(known_parameters)])
+at_root = APIRouter(
+    include_in_schema=False, dependencies=[ANYBODY_ALWAYS, Depends(sandbox_only), Depends(known_parameters)]
+)
 
 _SHOWN = 50
 _STYLE = """

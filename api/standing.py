@@ -11,6 +11,7 @@ from api.bodies import Moment
 from api.quantities import Quantity
 from domain.limit import Each, LimitPeriod
 from domain.meter import shown
+from domain.overage import amount_of
 from domain.quota_pool import Line, LineAnswer
 
 
@@ -19,6 +20,15 @@ class LimitSpan(BaseModel):
 
     start: Moment | None
     end: Moment | None
+
+
+class OverageStanding(BaseModel):
+    """What is used above the limit and billed; `amount` in minor units, as if the period ended now."""
+
+    quantity: Quantity
+    unit_price: str
+    currency: str
+    amount: int
 
 
 class LimitStanding(BaseModel):
@@ -35,6 +45,7 @@ class LimitStanding(BaseModel):
     each: Each
     warn_at: float | None
     hard: bool
+    overage: OverageStanding | None = Field(None, description="Null: what is above is not billed.")
     product: str
     plan: str
 
@@ -55,8 +66,24 @@ def standing_document(line: Line, answer: LineAnswer) -> dict[str, Any]:
         "each": limit.each.value,
         "warn_at": None if limit.warn_at is None else float(limit.warn_at),
         "hard": limit.hard,
+        "overage": _overage(line, answer),
         "product": limit.product,
         "plan": limit.plan,
+    }
+
+
+def _overage(line: Line, answer: LineAnswer) -> dict[str, Any] | None:
+    """By the plan's first price; the subscription's own currency is looked up when the period is settled."""
+    billed, amount = line.standing.limit.billed, line.amount
+    if billed is None or amount is None or line.standing.limit.hard:
+        return None
+    price = billed.prices[0]
+    above = line.standing.limit.terms.quantity(max(answer.used - amount - answer.granted, 0))
+    return {
+        "quantity": shown(above),
+        "unit_price": f"{price.amount.normalize():f}",
+        "currency": price.currency,
+        "amount": amount_of(above, price.amount),
     }
 
 

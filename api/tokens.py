@@ -18,13 +18,13 @@ from starlette.responses import Response
 from api.access import of_member
 from api.auth import Caller, address_of, holder_of, identify, program, require, services_of
 from api.bodies import Body, Code, Token
-from api.call_rates import count_call
+from api.call_rates import count_as, count_call, count_stranger
 from api.hot import HotRoute, answer_json, operation, read_body, validated
 from api.idempotency import RepeatableRoute
 from domain import durations
 from domain.api_key import Scope
 from domain.errors import InvalidRequest, NotAuthenticated
-from domain.rate import RateClass
+from domain.rate import GRANT_RATE, RateClass
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -141,14 +141,25 @@ async def refresh_tokens(request: Request) -> Response:
     body = await _read(request, RefreshTokenBody)
     if body.grant_type not in (None, "refresh_token"):
         raise InvalidRequest.field("grant_type", "is refresh_token, or left out")
+    await _count(request, body.refresh_token)
     return _uncached(_shown(await run_in_threadpool(_services(request).solution_tokens.refresh, body.refresh_token)))
 
 
 async def revoke_token(request: Request) -> Response:
     """Ends the grant of an access or refresh token; 200 whatever it was (RFC 7009 §2.2)."""
     body = await _read(request, PresentedBody)
+    await _count(request, body.token)
     await run_in_threadpool(_services(request).solution_tokens.revoke, body.token)
     return answer_json({})
+
+
+async def _count(request: Request, token: str) -> None:
+    """Before anything is done: a grant's own calls, and an address's when the token is none of ours."""
+    grant_id = _services(request).solution_tokens.grant_of(token)
+    if grant_id is None:
+        await count_stranger(request)
+    else:
+        await count_as(request, f"grant:{grant_id}", GRANT_RATE)
 
 
 async def _introspector(request: Request) -> Caller:
@@ -227,7 +238,7 @@ def routes(base: str) -> list[HotRoute]:
                 "The next pair of tokens",
                 {200: ("The given token is used up", TokenPairAnswer)},
                 body=RefreshTokenBody,
-                refusals=(401, 403, 422, 503),
+                refusals=(401, 403, 422, 429, 503),
                 tag="tokens",
             ),
             models=[RefreshTokenBody, TokenPairAnswer],
@@ -241,7 +252,7 @@ def routes(base: str) -> list[HotRoute]:
                 "End a token and those that came with it",
                 {200: ("Whatever it was", RevokedAnswer)},
                 body=PresentedBody,
-                refusals=(422, 503),
+                refusals=(422, 429, 503),
                 tag="tokens",
             ),
             models=[PresentedBody, RevokedAnswer],

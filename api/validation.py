@@ -10,9 +10,11 @@ from starlette.responses import Response
 
 from api.auth import holder_of
 from api.bodies import Body, text
+from api.call_rates import count_as, count_stranger
 from api.hot import HotRoute, answer_json, operation, read_body
 from api.seats import Fingerprint, LicenseKeyText
 from application.validation import Code
+from domain.rate import LICENSE_RATE
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Services
@@ -40,7 +42,10 @@ async def validate(request: Request) -> Response:
         body.license_key, fingerprint=body.fingerprint, product=body.product
     )
     answer: dict[str, Any] = {"valid": code.valid, "code": code}
-    if license is not None:
+    if license is None:
+        await count_stranger(request)
+    else:
+        await count_as(request, f"license:{license['id']}:validate", LICENSE_RATE)
         answer["license"] = license
     request.scope["quiet"] = True
     return answer_json(answer)
@@ -57,7 +62,7 @@ def routes(base: str) -> list[HotRoute]:
                 "Is this key good?",
                 {200: ("What the key opens, or why it opens nothing", ValidateAnswer)},
                 body=ValidateBody,
-                refusals=(422, 503),
+                refusals=(422, 429, 503),
                 tag="licenses",
             ),
             models=[ValidateBody, ValidateAnswer],

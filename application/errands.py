@@ -10,6 +10,7 @@ import structlog
 
 from application.notices import Notices
 from application.reactions import (
+    BILL_OVERAGE,
     CLAIM_ACCOUNT,
     CLAIM_PURCHASES,
     END_SESSIONS,
@@ -29,6 +30,7 @@ from domain.seat import CloseReason
 if TYPE_CHECKING:
     from adapters.clock import Clock
     from adapters.outbox import Errand, Outbox
+    from application.overage_billing import OverageBilling
     from application.purchase_claims import PurchaseClaims
     from application.seat_work import SeatWork
     from application.webhook_endpoints import WebhookEndpoints
@@ -56,6 +58,7 @@ class Errands:
         claims: PurchaseClaims,
         seats: SeatWork,
         endpoints: WebhookEndpoints,
+        overages: OverageBilling,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -65,6 +68,7 @@ class Errands:
         self._claims = claims
         self._seats = seats
         self._endpoints = endpoints
+        self._overages = overages
         self._clock = clock
 
     def run(self, errand_id: UUID) -> None:
@@ -90,6 +94,8 @@ class Errands:
             self._claims.claim_of(errand.stream_id)
         elif errand.task == REMOVE_ENDPOINTS:
             self._endpoints.remove_erased()
+        elif errand.task == BILL_OVERAGE:
+            self._overages.report(errand.stream_id, errand.version)
         elif errand.task == MAIL_ACCOUNT:
             self._mail_account(errand.stream_id)
         elif errand.task == RESEND:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
 
+from application.loop_thread import KeptOpen, LoopThread
 from application.past import owner_of
 from application.quotas import Quotas
 from application.store import Store
@@ -20,26 +19,30 @@ from domain.quota import Quota
 from domain.subscription import Subscription
 from domain.usage_subject import UsageSubject
 
-T = TypeVar("T")
 log = structlog.get_logger()
 
 _KINDS = {kind.TOPIC: kind for kind in (License, Subscription, Organization, Quota, UsageSubject)}
 
 
 class QuotaWork:
-    """Each call has an event loop and connections of its own, so any thread may call; a millisecond or two more each.
+    """Any thread may call: all share one event loop and the connections there.
 
-    `open_quotas` makes a `Quotas` and closes its connections afterwards.
+    `open_quotas` makes a `Quotas` when it is first needed, and closes its connections at the end.
     """
 
-    def __init__(self, store: Store, open_quotas: Callable[[], AbstractAsyncContextManager[Quotas]]) -> None:
+    def __init__(
+        self, store: Store, loop: LoopThread, open_quotas: Callable[[], AbstractAsyncContextManager[Quotas]]
+    ) -> None:
         self._store = store
-        self._open_quotas = open_quotas
+        self._quotas = KeptOpen(loop, open_quotas)
+
+    def close(self) -> None:
+        self._quotas.close()
 
     def forget(self, *account_ids: UUID) -> None:
         """After an event that changed what they may do. A pool that is away hears of it from the follower."""
         try:
-            self._run(lambda quotas: quotas.forget(*account_ids))
+            self._quotas.run(lambda quotas: quotas.forget(*account_ids))
         except Unavailable:
             log.warning("quotas.not_told", accounts=len(account_ids))
 
@@ -47,15 +50,15 @@ class QuotaWork:
         """These events (topic, stream, version) are stored: what accounts may do can have changed. `Unavailable`."""
         accounts = {account for change in changes for account in self._accounts(*change)}
         if accounts:
-            self._run(lambda quotas: quotas.forget(*accounts))
+            self._quotas.run(lambda quotas: quotas.forget(*accounts))
 
     def behind(self, heads: Sequence[tuple[UUID, int]]) -> None:
         """See `Quotas.behind`. `Unavailable`."""
-        self._run(lambda quotas: quotas.behind(heads))
+        self._quotas.run(lambda quotas: quotas.behind(heads))
 
     def release(self, account_id: UUID, reservation: UUID) -> bool:
         """See `Quotas.release`. `Unavailable`."""
-        return self._run(lambda quotas: quotas.release(account_id, reservation))
+        return self._quotas.run(lambda quotas: quotas.release(account_id, reservation))
 
     def _accounts(self, topic: str, stream_id: UUID, version: int) -> set[UUID]:
         """Whose it is, whose it was before the event, and what became theirs."""
@@ -68,10 +71,3 @@ class QuotaWork:
         if kind in (Quota, UsageSubject):
             owners |= {getattr(each, "account_id", stream_id) for each in found if each is not None}
         return {owner for owner in owners if owner is not None}
-
-    def _run(self, act: Callable[[Quotas], Coroutine[Any, Any, T]]) -> T:
-        async def run() -> T:
-            async with self._open_quotas() as quotas:
-                return await act(quotas)
-
-        return asyncio.run(run())

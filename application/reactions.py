@@ -13,6 +13,7 @@ from domain.invoice import Invoice
 from domain.license import License
 from domain.mail_resend import MailResend
 from domain.organization import Organization
+from domain.overage import Overage
 from domain.provider_facts import InvoiceStatus
 from domain.quota import Quota
 from domain.sign_in import LinkCause
@@ -23,6 +24,7 @@ from domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 CLAIM_ACCOUNT = "claim_account"
 CLAIM_PURCHASES = "claim_purchases"
 END_SESSIONS = "end_sessions"
+BILL_OVERAGE = "bill_overage"  # a line of the next invoice for what was used above a limit
 REMOVE_ENDPOINTS = "remove_endpoints"  # webhooks of an organization whose last person was erased
 MAIL_ACCOUNT = "mail_account"  # what happened before an address was known
 RESEND = "resend"  # a mail that somebody asked for once more
@@ -58,6 +60,10 @@ def _invoice(event: Invoice.Reported) -> list[str]:
     if event.status is InvoiceStatus.PAID:
         return [mail("invoice_paid")]
     return [mail("invoice_issued")] if event.status is InvoiceStatus.OPEN else []
+
+
+def _bill(event: Overage.Settled | Overage.Closed) -> list[str]:
+    return [BILL_OVERAGE] if event.amount else []
 
 
 def _disabled(event: WebhookEndpoint.Disabled) -> list[str]:
@@ -116,6 +122,8 @@ ERRANDS: Mapping[type[Event], _Errands] = {
     Invoice.Refunded: _always(mail("refund_issued")),
     CreditNote.Reported: _always(mail("credit_note_issued")),
     MailResend.Asked: _always(RESEND),
+    Overage.Settled: _bill,
+    Overage.Closed: _bill,
     Quota.Warned: _always(mail("quota_warning")),
     Quota.Reached: _always(mail("quota_reached")),
     WebhookEndpoint.Disabled: _disabled,

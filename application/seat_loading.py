@@ -74,8 +74,8 @@ class SeatLoading:
 
     async def publish(self, *license_ids: UUID) -> None:
         """The licences' facts as they are now, after events changed them. Older ones never replace newer ones."""
-        for each in license_ids:
-            await self._pool.learn(await asyncio.to_thread(self.facts_of, each))
+        for facts in await asyncio.to_thread(lambda: [self.facts_of(each) for each in license_ids]):
+            await self._pool.learn(facts)
 
     async def revive(self, license_ids: Sequence[UUID]) -> int:
         """Loads what the pool has lost: a session whose client died too lapses only in a pool that knows it."""

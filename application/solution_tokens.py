@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -122,13 +123,17 @@ class SolutionTokens:
 
     def revoke(self, token: str) -> None:
         """Ends the grant of an access or a refresh token; what is none changes nothing."""
+        grant_id = self.grant_of(token)
+        if grant_id is not None:
+            with suppress(NotFound):
+                self.end(grant_id)
+
+    def grant_of(self, token: str) -> UUID | None:
+        """Whose an access or a refresh token is, as its signature proves; None for what is none of ours, or of a
+        refresh token that has expired. Asks no database."""
         now = self._clock.now()
         claims = self._signing.read_token(token, now) or self._tokens.read(_REFRESH, token, now=now)
-        if claims is not None:
-            try:
-                self.end(UUID(claims["gid"]))
-            except NotFound:
-                return
+        return UUID(claims["gid"]) if claims is not None else None
 
     def find(self, grant_id: UUID) -> TokenGrant:
         """`NotFound` when there is none."""

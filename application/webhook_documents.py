@@ -17,6 +17,7 @@ from domain.invoice import Invoice
 from domain.license import License
 from domain.meter import shown
 from domain.organization import Organization
+from domain.overage import Overage
 from domain.payment import Payment
 from domain.queue_ticket import QueueTicket
 from domain.quota import Quota
@@ -46,6 +47,7 @@ class WebhookDocuments:
             CreditNote.TOPIC: lambda note, _: {"credit_note": credit_note_document(note)},
             Payment.TOPIC: lambda payment, _: {"payment": payment_document(payment)},
             Quota.TOPIC: _quota,
+            Overage.TOPIC: _overage,
             Organization.TOPIC: _organization,
             ApiKey.TOPIC: _api_key,
             WebhookEndpoint.TOPIC: _endpoint,
@@ -129,6 +131,29 @@ def _quota(quota: Quota, event: Any) -> Document:
             "used": shown(event.used) if is_measured else None,
             "granted": quota.granted,
             "forgiven": shown(quota.forgiven),
+        }
+    }
+
+
+def _overage(overage: Overage, event: Any) -> Document:
+    """`amount` is this line's, `total` all that was asked for the period."""
+    return {
+        "overage": {
+            "id": overage.id,
+            "organization_id": overage.organization_id,
+            "subscription_id": overage.terms.subscription_id,
+            "product": overage.terms.product,
+            "plan": overage.terms.plan,
+            "meter": overage.meter,
+            "per": overage.per.value,
+            "period": {"start": overage.period_start, "end": overage.period_end},
+            "used": shown(event.used),
+            "included": event.included,
+            "overage": shown(event.overage),
+            "unit_price": str(event.unit_price),
+            "currency": event.currency,
+            "amount": event.amount,
+            "total": overage.asked,
         }
     }
 

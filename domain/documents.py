@@ -55,6 +55,7 @@ def _limit(limit: Limit) -> Document:
         "hard": limit.hard,
         **({"each": limit.each.value} if limit.each is not Each.ORGANIZATION else {}),
         **({"anchor": limit.anchor.value} if limit.anchor is not None else {}),
+        **({"overage": {each.currency: str(each.amount) for each in limit.overage}} if limit.overage else {}),
         **({"on_upgrade": limit.on_upgrade.value} if limit.on_upgrade is not OnUpgrade.RAISE else {}),
     }
 

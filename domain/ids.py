@@ -128,6 +128,11 @@ def quota_id(account_id: UUID, limit: str, of: str, period_start: datetime | Non
     return uuid5(account_id, f"quota/{limit}/{of}/{start}")
 
 
+def overage_id(quota: UUID) -> UUID:
+    """The stream of what is used above a limit that bills, in the period of that quota."""
+    return uuid5(quota, "overage")
+
+
 def seat_id(license_id: UUID, number: int) -> UUID:
     """The stream of seat `number` (from 1) of a licence: the fence that grants a seat once."""
     return uuid5(license_id, f"seat/{number}")

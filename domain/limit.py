@@ -9,7 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Literal
 
-from domain.problems import Problem, check_code, check_range
+from domain.money import CURRENCIES
+from domain.problems import Problem, check_code, check_range, under
 
 UNLIMITED: Final = "unlimited"
 
@@ -48,9 +49,24 @@ class OnUpgrade(StrEnum):
 
 
 @dataclass(frozen=True)
+class UnitPrice:
+    """What each unit above a limit costs: `amount` minor units of the currency, also parts of one."""
+
+    currency: str
+    amount: Decimal
+
+    def problems(self) -> Iterator[Problem]:
+        if self.currency not in CURRENCIES:
+            yield Problem("", f"{self.currency} is not a currency of ISO 4217")
+        if not (0 < self.amount <= 10**9 and self.amount == round(self.amount, 12)):
+            yield Problem("", "must be a price above 0 in minor units, such as 0.25, with at most 12 decimals")
+
+
+@dataclass(frozen=True)
 class Limit:
-    """How much of a meter may be used in a period. A hard limit refuses, a soft one only reports. Without an `anchor`
-    months and years follow the subscription, all others the calendar."""
+    """How much of a meter may be used in a period. A hard limit refuses, a soft one only reports, or bills what is
+    above it where `overage` says at which price. Without an `anchor` months and years follow the subscription, all
+    others the calendar."""
 
     meter: str
     amount: int | Literal["unlimited"]
@@ -60,6 +76,7 @@ class Limit:
     each: Each = Each.ORGANIZATION
     anchor: Anchor | None = None
     on_upgrade: OnUpgrade = OnUpgrade.RAISE
+    overage: tuple[UnitPrice, ...] = ()
 
     @property
     def name(self) -> str:
@@ -93,3 +110,16 @@ class Limit:
             yield Problem("warn_at", "must be a share above 0 and at most 1, such as 0.8, with at most 4 decimals")
         if self.warn_at is not None and self.each is not Each.ORGANIZATION:
             yield Problem("warn_at", f"warns of the organization's use, not of each {self.each}'s")
+        yield from self._overage_problems()
+
+    def _overage_problems(self) -> Iterator[Problem]:
+        for price in self.overage:
+            yield from under(f"overage.{price.currency}", price.problems())
+        if self.overage and self.hard:
+            yield Problem("overage", "is billed above a soft limit only: give it hard: false")
+        if self.overage and self.amount == UNLIMITED:
+            yield Problem("overage", "there is nothing above an unlimited amount")
+        if self.overage and self.each is not Each.ORGANIZATION:
+            yield Problem("overage", f"bills the organization's use, not each {self.each}'s")
+        if self.overage and self.per in (LimitPeriod.HOUR, LimitPeriod.TOTAL):
+            yield Problem("overage", "is billed by the day, the week, the month or the year")

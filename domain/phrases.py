@@ -14,6 +14,7 @@ from domain.license import License
 from domain.license_terms import Terms
 from domain.meter import Aggregation, MeterTerms
 from domain.money import Money
+from domain.overage import Measured
 from domain.payment import Payment
 from domain.plan import Interval, PlanTerms, Price
 from domain.policy_book import Demand
@@ -64,6 +65,23 @@ def quantity(used: Decimal) -> str:
 
 def demanded(demand: Demand) -> str:
     return {Demand.OPTIONAL: "to be agreed to at will", Demand.REQUIRED: "required"}.get(demand, "required to register")
+
+
+def unit_price(price: Decimal, currency: str) -> str:
+    """Minor units, which may be parts of one."""
+    return f"{price.normalize():,f} minor units of {currency.upper()}"
+
+
+def used_above(event: Measured) -> str:
+    used, above = quantity(event.used), quantity(event.overage)
+    return f"of {event.included:,} included {used} are used, {above} more"
+
+
+def asked(amount: int, currency: str) -> str:
+    """What a line asks for."""
+    if amount == 0:
+        return "nothing more is to be paid"
+    return f"{money(abs(amount), currency)} {'are to be paid' if amount > 0 else 'go back'}"
 
 
 _REASONS = {"canceled": "its subscription was cancelled"}

@@ -112,6 +112,12 @@ class PlanTerms:
                     "a one-time price pays for no period: give entitlements.license_term a duration such as P1Y",
                 )
         yield from check_distinct("prices", [name for price in self.prices for name in price.references])
+        sold_in = {price.money.currency for price in self.prices}
+        for limit in self.entitlements.limits:
+            if limit.overage and (missing := sold_in - {each.currency for each in limit.overage}):
+                yield Problem(
+                    f"entitlements.limits.{limit.meter}.overage", f"has no price in {', '.join(sorted(missing))}"
+                )
 
 
 @dataclass(frozen=True)

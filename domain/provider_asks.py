@@ -110,6 +110,29 @@ class Resume:
     ends_with_period: bool
 
 
+@dataclass(frozen=True)
+class BillOverage:
+    """A line of the next invoice of whoever pays for the subscription: `amount` in minor units, below zero for a
+    credit. `fact` names what it is because of: there is one line for it, however often it is asked for."""
+
+    fact: str
+    subscription: str
+    amount: int
+    currency: str
+    description: str
+    period_start: datetime
+    period_end: datetime
+
+
 Ask = (
-    MakeCustomer | OpenCheckout | OpenPortal | ChangeNow | ChangeAtPeriodEnd | WithdrawChange | Cancel | Pause | Resume
+    MakeCustomer
+    | OpenCheckout
+    | OpenPortal
+    | ChangeNow
+    | ChangeAtPeriodEnd
+    | WithdrawChange
+    | Cancel
+    | Pause
+    | Resume
+    | BillOverage
 )

@@ -143,6 +143,10 @@ class ProviderDesk(Aggregate):
         TOPIC = "provider_desk.resumption_asked"
         ask: asks.Resume
 
+    class OverageBillAsked(Asked):
+        TOPIC = "provider_desk.overage_bill_asked"
+        ask: asks.BillOverage
+
     class Done(Ended):
         TOPIC = "provider_desk.done"
         reference: str
@@ -170,4 +174,5 @@ _ASKED: dict[type, type[Asked]] = {
     asks.Cancel: ProviderDesk.CancellationAsked,
     asks.Pause: ProviderDesk.PauseAsked,
     asks.Resume: ProviderDesk.ResumptionAsked,
+    asks.BillOverage: ProviderDesk.OverageBillAsked,
 }

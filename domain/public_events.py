@@ -16,6 +16,7 @@ from domain.errors import InvalidRequest
 from domain.invoice import Invoice
 from domain.license import License
 from domain.organization import Organization
+from domain.overage import Overage
 from domain.payment import Payment
 from domain.payment_facts import Outcome
 from domain.provider_facts import InvoiceStatus, SubscriptionStatus
@@ -121,6 +122,8 @@ PUBLIC: Final[Mapping[type[Event], Sequence[Told]]] = {
     Quota.Reached: (Told("quota.reached"),),
     Quota.Granted: (Told("quota.granted"),),
     Quota.Reset: (Told("quota.reset"),),
+    Overage.Settled: (Told("overage.settled"),),
+    Overage.Closed: (Told("overage.closed"),),
     Organization.Registered: (Told("organization.created"),),
     Organization.Adopted: (Told("organization.created"),),
     Organization.Merged: (Told("organization.merged"),),
@@ -163,6 +166,8 @@ INTERNAL: Final[frozenset[type[Event]]] = frozenset(
         Payment.FundsMoved,
         Organization.Renamed,
         Organization.TimeZoneSet,
+        Overage.Begun,  # told when it is settled
+        Overage.TermsChanged,
         Quota.Opened,  # told as what it was opened for
         # who may act for an organization is about persons
         Organization.ContactSet,
@@ -232,6 +237,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "quota.reached": "All that a limit allows is used.",
     "quota.granted": "The vendor allowed more for the present period.",
     "quota.reset": "The vendor set back what was used in the present period.",
+    "overage.settled": "A period is over in which more was used than is included, and what that costs.",
+    "overage.closed": "No record of that period is taken in any more, and what late ones have changed.",
     "organization.created": "An organization registered, or was made for a provider's customer.",
     "organization.merged": "The organization became one with another.",
     "api_key.issued": "An API key was issued.",
@@ -254,6 +261,7 @@ _SCOPES: Final[Mapping[str, Scope]] = {
     "credit_note": Scope.INVOICES_READ,
     "payment": Scope.INVOICES_READ,
     "quota": Scope.USAGE_READ,
+    "overage": Scope.USAGE_READ,
     "organization": Scope.WEBHOOKS,
     "api_key": Scope.API_KEYS,
     "webhook_endpoint": Scope.WEBHOOKS,

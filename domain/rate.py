@@ -74,3 +74,9 @@ VENDOR_RATES: Mapping[RateClass, Rate] = {
     RateClass.INTAKE: Rate(50_000, _SECOND),
 }
 """Of the vendor's own keys: no plan takes anything from them, so that nobody is locked out of the own engine."""
+STRANGER_RATE = Rate(300, _MINUTE)
+"""Of one network address: calls with a credential, a licence key or a token that opens nothing."""
+LICENSE_RATE = Rate(6_000, _MINUTE)
+"""Validations of one licence: a large office that starts its programs at nine is far below it."""
+GRANT_RATE = Rate(60, _MINUTE)
+"""Refreshing and revoking the tokens of one grant."""

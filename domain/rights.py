@@ -15,7 +15,7 @@ from uuid import UUID
 from domain.counting import Counting, Period
 from domain.entitlements import Entitlements, Feature, RateLimit, RatePeriod
 from domain.ids import quota_id
-from domain.limit import UNLIMITED, Each, Limit, LimitPeriod
+from domain.limit import UNLIMITED, Each, Limit, LimitPeriod, UnitPrice
 from domain.meter import MeterTerms
 from domain.rate import Rate
 
@@ -69,6 +69,19 @@ class _Standings(NamedTuple):
     known: dict[UUID | None, Standing]
 
 
+class Billed(NamedTuple):
+    """Whose prices hold for what is above a limit: those of the oldest source that has some. In order of currencies."""
+
+    prices: tuple[UnitPrice, ...]
+    product: str
+    plan: str
+    license_id: UUID | None
+
+    def price(self, currency: str | None) -> UnitPrice:
+        """In this currency, or where the plan has none in it, or nobody says, the first."""
+        return next((each for each in self.prices if each.currency == currency), self.prices[0])
+
+
 @dataclass(frozen=True)
 class LimitInForce:
     """A limit as it holds for an account: all that its licences grant under one `Limit.name`. `amount` None: no end.
@@ -84,14 +97,16 @@ class LimitInForce:
     counting: Counting
     product: str
     plan: str
+    billed: Billed | None = None
     _last: _Standings | None = field(default=None, init=False, repr=False, compare=False)
     """Worked out once for all that happens within a period."""
 
     @classmethod
     def of(cls, granted: Sequence[tuple[Source, Limit]], terms: MeterTerms, zone: str) -> LimitInForce:
-        """Amounts add up. It is hard when all are, and warns at the lowest share."""
+        """Amounts add up. It is hard when all are, warns at the lowest share, and bills when one does."""
         (source, limit), limits = granted[0], [limit for _, limit in granted]
         amounts = [each.amount for each in limits if each.amount != UNLIMITED]
+        bills = (Billed(limit.overage, of.product, of.plan, of.license_id) for of, limit in granted if limit.overage)
         shares = [each.warn_at for each in limits if each.warn_at is not None]
         return cls(
             limit.meter,
@@ -104,6 +119,7 @@ class LimitInForce:
             source.counting(limit, zone),
             source.product,
             source.plan,
+            next(bills, None) if len(amounts) == len(limits) else None,
         )
 
     @cached_property

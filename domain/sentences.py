@@ -17,6 +17,7 @@ from domain.invoice import Invoice
 from domain.mail_address import MailAddress
 from domain.mail_resend import MailResend
 from domain.meter import Meter
+from domain.overage import Overage
 from domain.payment import Payment
 from domain.plan import Plan
 from domain.price_book import PriceBook
@@ -76,6 +77,18 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
     Quota.Reset: lambda e: f"The vendor set {say.quantity(e.used)} used back to none{say.because(e.reason)}",
     Quota.Warned: lambda e: f"Of {e.limit:,} {say.quantity(e.used)} are used: time for a warning",
     Quota.Reached: lambda e: f"Of {e.limit:,} {say.quantity(e.used)} are used: the limit is reached",
+    Overage.Begun: lambda e: (
+        f"More {e.meter} are used than the {e.terms.included:,} included in the period until {say.when(e.period_end)};"
+        f" each more costs {say.unit_price(e.terms.unit_price, e.terms.currency)}"
+    ),
+    Overage.TermsChanged: lambda e: (
+        f"From now on {e.terms.included:,} are included in the period, each more costs"
+        f" {say.unit_price(e.terms.unit_price, e.terms.currency)}"
+    ),
+    Overage.Settled: lambda e: f"The period is over: {say.used_above(e)}; {say.asked(e.amount, e.currency)}",
+    Overage.Closed: lambda e: (
+        f"The period is closed for late records: {say.used_above(e)}; {say.asked(e.amount, e.currency)}"
+    ),
     UsageSubject.Claimed: lambda e: f"What the subject uses is organization {say.short(e.organization_id)}'s",
     # licences and seats
     **LICENCES_AND_SEATS,
@@ -205,6 +218,9 @@ SENTENCES: Final[dict[type[Event], Callable[[Any], str]]] = {
         f"{say.command(e)}"
     ),
     ProviderDesk.PauseAsked: lambda e: f"A pause was asked for{say.command(e)}",
+    ProviderDesk.OverageBillAsked: lambda e: (
+        f"A line of {say.money(e.ask.amount, e.ask.currency)} was to come with the next invoice{say.command(e)}"
+    ),
     ProviderDesk.ResumptionAsked: lambda e: f"The subscription was to go on{say.command(e)}",
     ProviderDesk.Done: lambda e: f"The provider has done it: {e.reference}{say.command(e)}",
     ProviderDesk.Refused: lambda e: f"It was refused{say.because(e.reason)}{say.command(e)}",

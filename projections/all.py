@@ -8,6 +8,7 @@ from projections.consents import ConsentHistory
 from projections.deadlines import Deadlines
 from projections.invoices import Invoices
 from projections.licenses import Licenses
+from projections.overages import Overages
 from projections.overview import Overview
 from projections.payments import Payments
 from projections.people import People
@@ -34,6 +35,7 @@ READ_MODELS: tuple[type[ReadModel], ...] = (
     ConsentHistory,
     Deadlines,
     Reminders,
+    Overages,
     Overview,
     AuditIndex,
     Usage,

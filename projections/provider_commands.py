@@ -73,7 +73,12 @@ class ProviderCommands(ReadModel):
             for kind in (
                 *(ProviderDesk.CustomerAsked, ProviderDesk.CheckoutAsked, ProviderDesk.PortalAsked),
                 *(ProviderDesk.ChangeAsked, ProviderDesk.LaterChangeAsked, ProviderDesk.WithdrawalAsked),
-                *(ProviderDesk.CancellationAsked, ProviderDesk.PauseAsked, ProviderDesk.ResumptionAsked),
+                *(
+                    ProviderDesk.CancellationAsked,
+                    ProviderDesk.PauseAsked,
+                    ProviderDesk.ResumptionAsked,
+                    ProviderDesk.OverageBillAsked,
+                ),
             )
         },
         ProviderDesk.Done: lambda r: _ended(r, CommandStatus.DONE, reference=r.event.reference),

@@ -27,6 +27,7 @@ from adapters.secrets import Secrets
 from adapters.session_callers import SessionCallers
 from adapters.signing import SigningKeys
 from adapters.user_digests import UserDigests
+from application.loop_thread import LoopThread
 from application.seat_admission import SeatAdmission
 from application.seat_work import SeatWork
 from application.seats import Acquired, Seats
@@ -84,9 +85,12 @@ class World:
         self.license_index = LicenseIndex(self.database)
         self.signing = SigningKeys(self.database, SERVER_SECRETS)
         self.signing.ensure(self.clock.now())
-        self.work = SeatWork(self.open_seats)
+        self.loop = LoopThread()
+        self.work = SeatWork(self.loop, self.open_seats)
 
     def close(self) -> None:
+        self.work.close()
+        self.loop.close()
         self.signing.close()
         self.database.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,6 +13,7 @@ import structlog
 from application.attribution import acting
 from domain.errors import Unavailable
 from projections.deadlines import Deadline, due
+from projections.overages import due_overages, running_overages
 from projections.provider_commands import open_desks
 from projections.provider_events import unprocessed
 from projections.reminders import DueReminder, due_reminders
@@ -38,7 +40,7 @@ def chores(services: Services) -> list[Chore]:
     """All of them; each is idempotent and may be left in the middle."""
     deadlines, webhooks, errands = Patience[Deadline](), Patience[UUID](), Patience[UUID](first=10.0)
     reminders = Patience[DueReminder]()
-    exports = Patience[UUID]()
+    exports, overages = Patience[UUID](), Patience[UUID]()
     commands = Patience[UUID](first=30.0)
     feeds, deliveries = services.webhook_feeds(), Patience[Owner](longest=30.0)
 
@@ -104,6 +106,19 @@ def chores(services: Services) -> list[Chore]:
             services.deletions.remind()
             services.deletions.run_due()
 
+    def measure_overages() -> None:
+        with services.database.connection() as connection:
+            found = due_overages(connection, now=services.clock.now(), limit=_MOST)
+        for id in overages.due(found, time.monotonic(), most=_AT_ONCE):
+            _one_overage(services.overages.measure, id)
+
+    def refresh_overages() -> None:
+        """What the plan's terms are at the end of a period is what counts."""
+        with services.database.connection() as connection:
+            found = running_overages(connection, now=services.clock.now(), limit=_MOST)
+        for id in found:
+            _one_overage(services.overages.refresh, id)
+
     def retain() -> None:
         services.rate_limit.purge()
         services.retention.run()
@@ -127,6 +142,8 @@ def chores(services: Services) -> list[Chore]:
         Chore(5, sweep_errands),
         Chore(5, sweep_provider_commands),
         Chore(15, revive_seats),
+        Chore(5, measure_overages),
+        Chore(60, refresh_overages),
         Chore(60, services.task_queue.reconcile),
         Chore(60, services.mailer.report_lost),
         Chore(5, sweep_exports),
@@ -142,6 +159,17 @@ def _open_webhooks(services: Services) -> set[UUID]:
         known = {row["provider_event_id"] for row in unprocessed(connection, before=before, limit=_MOST)}
     latest = services.provider_records.unprocessed(received_before=before, received_after=before - _LATEST, limit=_MOST)
     return known.union(latest)
+
+
+def _one_overage(act: Callable[[UUID], None], id: UUID) -> None:
+    """One that cannot be measured must not keep the others from it."""
+    try:
+        with acting("worker:overages", f"overage:{id}"):
+            act(id)
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.exception("overage.failed", overage_id=str(id), error=type(error).__name__)
 
 
 def _settle(services: Services, deadline: Deadline) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from scripts.benchmarks.api_keys import keys
 from scripts.benchmarks.crowd import million, monday
 from scripts.benchmarks.engine import Installation
 from scripts.benchmarks.figures import Effort, Figure
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "validate": validate,
     "webhooks": webhooks,
     "usage": usage,
+    "keys": keys,
     "processing": processing,
     "outbound": outbound,
     "invoices": invoices,

@@ -12,7 +12,7 @@ import pytest
 from adapters.catalog_file import read, write
 from application.catalog_document import catalog_document
 from domain.errors import CatalogInvalid
-from domain.limit import Anchor, Each, Limit, LimitPeriod, OnUpgrade
+from domain.limit import Anchor, Each, Limit, LimitPeriod, OnUpgrade, UnitPrice
 from domain.meter import Aggregation, MeterTerms
 
 EVERYTHING = """\
@@ -101,3 +101,42 @@ def test_the_products_of_the_design_say_what_they_count_and_who_needs_no_purchas
         ("memoryrouter-free", None),
     ]
     assert files["memoryrouter"].meters[0].terms.aggregation is Aggregation.LAST
+
+
+def test_a_limit_that_bills_has_a_price_for_each_currency():
+    text = changed("{amount: 10, per: month, anchor: calendar}", BILLS)
+    (limit,) = [each for each in read(text).plans[2].terms.entitlements.limits if each.meter == "people"]
+    assert limit.overage == (UnitPrice("eur", Decimal("0.2")), UnitPrice("usd", Decimal("0.250")))
+    assert read(write(catalog_document(read(text)))).plans == read(text).plans, "and can be written and read again"
+
+
+BILLS = '{amount: 10, per: month, hard: false, overage: {usd: "0.250", eur: 0.2}}'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("hard: false, ", "", "give it hard: false"),
+        ("amount: 10,", "amount: unlimited,", "nothing above an unlimited amount"),
+        ("per: month", "per: total", "by the day, the week, the month or the year"),
+        ("per: month", "per: month, each: subject", "bills the organization's use"),
+        ("eur: 0.2", "eur: -1", "a price above 0"),
+        ("eur: 0.2", "eur: NaN", "not a price in minor units"),
+        ("eur: 0.2", "euro: 1", "not a currency"),
+    ],
+)
+def test_what_cannot_be_billed_is_refused(old, new, told):
+    assert BILLS.count(old) == 1
+    with pytest.raises(CatalogInvalid) as refusal:
+        read(changed("{amount: 10, per: month, anchor: calendar}", BILLS.replace(old, new)))
+    assert told in json.dumps(refusal.value.details)
+
+
+def test_a_plan_bills_in_every_currency_it_is_sold_in():
+    prices = "prices: [{code: pro-m, amount: 100, currency: gbp, interval: month}]\n    entitlements:\n"
+    text = changed("{amount: 10, per: month, anchor: calendar}", BILLS).replace(
+        "prices: []\n    entitlements:\n", prices
+    )
+    with pytest.raises(CatalogInvalid) as refusal:
+        read(text)
+    assert "has no price in gbp" in json.dumps(refusal.value.details)

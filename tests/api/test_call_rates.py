@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
+from api import call_rates, tokens, validation
 from domain.api_key import Scope
+from domain.rate import Rate
 from tests.api.test_api_keys import made, refused
 
 
@@ -38,7 +41,47 @@ def test_a_refused_call_counts_as_well_and_one_without_a_credential_is_no_caller
     issued = services.api_keys.issue(name="ci", scopes=[Scope.AUDIT], organization_id=ann.organization_id)
     key = client.as_(issued.secret)
     assert [key.get("/licenses").status_code for _ in range(3)] == [403, 403, 429]
-    assert "ratelimit-limit" not in client.get("/licenses").headers
+    assert client.get("/licenses").headers["ratelimit-limit"] == "300", "that is an address's"
+
+
+def test_whoever_shows_what_opens_nothing_is_counted_by_address(ann, client, services, monkeypatch):
+    monkeypatch.setattr(call_rates, "STRANGER_RATE", Rate(4, timedelta(hours=1)))
+    stranger = client.as_("usk_" + "x" * 43)
+    assert [stranger.get("/licenses").status_code for _ in range(2)] == [401, 401]
+    assert client.post("/licenses/validate", json={"license_key": "STUD-AAAA"}).json()["code"] == "NOT_FOUND"
+    assert client.post("/tokens/revoke", json={"token": "none.of.ours"}).status_code == 200
+    for path, body in (
+        ("/tokens/refresh", {"refresh_token": "none.of.ours"}),
+        ("/tokens/revoke", {"token": "none.of.ours"}),
+        ("/licenses/validate", {"license_key": "STUD-AAAA"}),
+        ("/licenses/acquire", {"license_key": "STUD-AAAA", "fingerprint": "machine-0001"}),
+        ("/usage", {"records": []}),
+    ):
+        answer = stranger.post(path, json=body)
+        assert refused(answer, 429, "rate_limited"), path
+        assert 0 < int(answer.headers["retry-after"]) <= 900 and answer.headers["ratelimit-limit"] == "4"
+    assert ann.client.get("/licenses").status_code == 200, "who is known is not an address"
+
+
+def test_validations_are_counted_by_licence(ann, client, services, monkeypatch):
+    sell(services, ann.organization_id)
+    keys = [services.licenses.issue(ann.organization_id, "studio", seats=None, expires_at=None).key.text for _ in "ab"]
+    monkeypatch.setattr(validation, "LICENSE_RATE", Rate(2, timedelta(hours=1)))
+    asked = [client.post("/licenses/validate", json={"license_key": keys[0]}) for _ in range(3)]
+    assert [answer.status_code for answer in asked] == [200, 200, 429]
+    assert [answer.headers["ratelimit-remaining"] for answer in asked] == ["1", "0", "0"]
+    assert client.post("/licenses/validate", json={"license_key": keys[1]}).status_code == 200
+
+
+def test_the_tokens_of_one_grant_are_counted_together(ann, client, services, monkeypatch):
+    sell(services, ann.organization_id)
+    monkeypatch.setattr(tokens, "GRANT_RATE", Rate(2, timedelta(hours=1)))
+    one, other = (services.solution_tokens.generate(ann.organization_id, "studio") for _ in "ab")
+    following = client.post("/tokens/refresh", json={"refresh_token": one.refresh_token}).json()
+    assert client.post("/tokens/refresh", json={"refresh_token": following["refresh_token"]}).status_code == 200
+    late = client.post("/tokens/revoke", json={"token": following["access_token"]})
+    assert refused(late, 429, "rate_limited")
+    assert client.post("/tokens/revoke", json={"token": other.access_token}).status_code == 200
 
 
 def test_the_vendor_and_whoever_has_no_plan_have_stated_rates(ann, admin):

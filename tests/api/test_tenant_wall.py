@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +15,9 @@ from adapters.walled import ROLE, Walled
 from api.auth import Caller
 from domain.api_key import OWNER_SCOPES
 from domain.license import License
+from domain.limit import LimitPeriod
+from domain.meter import Aggregation
+from domain.overage import Overage, OverageTerms
 from domain.policy_book import Demand, Party, PolicyVersion
 from projections.all import READ_MODELS
 from projections.rebuild import rebuild
@@ -21,7 +26,7 @@ from tests.api.household import invited, joined
 from tests.api.people_engine import Client
 from tests.api.test_tenants import anns, asked, fill, strangers  # noqa: F401  (a fixture)
 
-LISTS = ("/licenses", "/subscriptions", "/invoices", "/api-keys", "/audit/events", "/audit/export")
+LISTS = ("/licenses", "/subscriptions", "/invoices", "/api-keys", "/usage/overages", "/audit/events", "/audit/export")
 
 
 @pytest.fixture
@@ -42,8 +47,24 @@ def everything(services, client, ann, anns, caught_up) -> dict[str, str]:  # noq
     processing = PolicyVersion("1", "Data processing", "https://vendor.test/dpa", Demand.REQUIRED)
     services.policies.publish("dpa", Party.ORGANIZATION, processing)
     assert ann.client.post("/me/consents", json={"policy": "dpa", "version": "1"}).status_code == 200
+    services.store.put(overage_of(ann.organization_id, services.clock.now()))
     caught_up()
     return anns
+
+
+def overage_of(organization_id: UUID, now: datetime) -> Overage:
+    """More was used than is included."""
+    return Overage.begin_period(
+        id=uuid4(),
+        organization_id=organization_id,
+        meter="calls",
+        aggregation=Aggregation.SUM,
+        per=LimitPeriod.DAY,
+        period=(now, now + timedelta(days=1)),
+        closes_at=now + timedelta(days=2),
+        terms=OverageTerms("cloud", "pro", 10, Decimal("0.25"), "usd", None),
+        now=now,
+    )
 
 
 def answers(caller: Client, client: Client, ids: dict[str, str], organization_id: UUID) -> dict[str, Any]:

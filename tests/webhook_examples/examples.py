@@ -34,6 +34,7 @@ _FIRST = {
     "api_key": "api_key.issued",
     "queue_ticket": "queue_ticket.taken",
     "quota": "quota.opened",
+    "overage": "overage.begun",
     "webhook_endpoint": "webhook_endpoint.added",
 }
 """What begins the stream of each kind of thing."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from datetime import timedelta
+from decimal import Decimal
 
 import psycopg
 import pytest
 
 from adapters.seat_log import SeatLog
+from application.usage_intake import Caller as Teller
 from domain.caller import Caller
 from domain.license import Status
+from domain.usage import Told
 from tests.workers.conftest import until
 from workers import projector, scheduler
 
@@ -112,3 +116,27 @@ def test_seats_lapse_also_while_the_broker_is_away(services, processes, issue, m
     services.clock.advance(timedelta(hours=1))
     processes.start(scheduler)
     until(lambda: SeatLog(services.database, services.codec).last_events([(license_id, 1)])[0].session_id is None)
+
+
+def test_what_is_used_above_a_limit_that_bills_is_noted_while_it_happens_and_settled_when_the_period_is_over(
+    services, processes, organization
+):
+    limit = {"amount": 100, "per": "month", "hard": False, "overage": {"usd": "0.25"}}
+    plan = {"code": "soft", "product": "cloud", "name": "Soft", "prices": []}
+    plan["entitlements"] = {"seats": 1, "limits": {"calls": limit}}
+    product = {"code": "cloud", "name": "Cloud", "license_key_prefix": "CLOU"}
+    services.catalog.apply(services.catalog.read(json.dumps({"version": 1, "products": [product], "plans": [plan]})))
+    services.licenses.issue(organization.id, "soft", seats=None, expires_at=None)
+    told = Told("r1", "calls", Decimal(150), organization_id=organization.id)
+
+    async def record() -> None:
+        await services.usage_intake.record([told], Teller(None, None))
+        await services.aclose()
+
+    asyncio.run(record())
+    processes.start(projector, scheduler)
+    until(lambda: services.database.fetch_one("select from overages where status = 'running'") is not None)
+    services.clock.advance(timedelta(days=32))
+    until(lambda: services.database.fetch_one("select from overages where status = 'settled'") is not None)
+    (row,) = services.database.fetch_all("select overage, amount from overages")
+    assert (row["overage"], row["amount"]) == (50, 13)

@@ -45,6 +45,7 @@ def test_what_is_left_is_answered(api, acme):
         "each": "organization",
         "warn_at": 0.8,
         "hard": True,
+        "overage": None,
         "product": "cloud",
         "plan": "pro",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -230,3 +231,26 @@ def test_everything_that_is_counted_is_listed(api, acme):
         "counts": None,
     }
     assert meters["people"]["counts"] == "person" and "calls" in meters
+
+
+def test_what_is_above_a_limit_that_bills_is_told_period_by_period(api: MeteredApi, monkeypatch):
+    api.sell(*METERS, soft=months(100, hard=False, overage={"usd": "0.25"}))
+    acme, other = api.customer("soft"), api.customer("soft")
+    tell(acme, record(quantity=150))
+    (quota,) = acme.client.get("/quotas").json()["data"]
+    assert quota["overage"] == {"quantity": 50, "unit_price": "0.25", "currency": "usd", "amount": 13}
+    api.world.services.overages.look([(acme.organization_id, "calls", api.world.now())])
+    api.world.follow()
+    (told,) = acme.client.get("/usage/overages").json()["data"]
+    assert (told["status"], told["included"], told["amount"], told["meter"]) == ("running", 100, None, "calls")
+    monkeypatch.setattr(api.world.clock, "ahead", timedelta(days=32))
+    api.world.services.overages.measure(UUID(told["id"]))
+    monkeypatch.undo()
+    api.world.follow()
+    (told,) = acme.client.get("/usage/overages", params={"meter": "calls"}).json()["data"]
+    assert (told["status"], told["used"], told["overage"], told["amount"]) == ("settled", 150, 50, 13)
+    assert told["unit_price"] == "0.25" and told["subscription_id"] is None
+    assert other.client.get("/usage/overages").json()["data"] == []
+    refused(
+        acme.client.get("/usage/overages", params={"organization_id": str(other.organization_id)}), 404, "not_found"
+    )
