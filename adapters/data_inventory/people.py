@@ -110,8 +110,8 @@ PEOPLE = (
     table(
         "mails",
         "what was sent and what became of it, without an address",
-        id="message_id organization_id recipient_subject",
-        other="kind status attempts claimed_at sent_at error_code",
+        id="message_id organization_id recipient_subject thread told_stream",
+        other="kind language status attempts noted_at claimed_at sent_at error_code told_version told_kind",
         of_person="recipient_subject = :person",
         of_organization=OWN,
         erasing=Erasing.DELETE,

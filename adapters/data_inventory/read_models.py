@@ -56,6 +56,14 @@ READ_MODELS = (
         "organizations", "that they are there", id="organization_id", other="position origin since", of_organization=OWN
     ).exported("organization", "organization_id"),
     table(
+        "overages",
+        "what was used above limits that bill",
+        id="overage_id organization_id subscription_id",
+        other="position meter per period_start period_end closes_at due_at status product plan unit_price currency"
+        " used included overage amount",
+        of_organization=OWN,
+    ).exported("overages", "position"),
+    table(
         "consents",
         "who agreed to which version of a policy, and took it back",
         id="record_id user_id organization_id withdrawn_by",
@@ -147,6 +155,12 @@ READ_MODELS = (
         other="position payment_kind payment_until ends_at",
     ),
     table(
+        "reminders",
+        "when a customer is to be reminded",
+        id="stream_id",
+        other="stream position due_at",
+    ),
+    table(
         "audit_index",
         "where events are in the log",
         id="stream_id organization_id actor",
@@ -179,6 +193,7 @@ READ_MODELS = (
     table(
         "plan_versions",
         "the catalogue",
-        other="plan version position published_at name trial_days seats_per_unit entitlements prices lowest_price",
+        other="plan version position published_at name trial_days seats_per_unit entitlements prices lowest_price"
+        " notices",
     ),
 )

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from traceback import format_exception
 from typing import Any
 
 import pytest
@@ -29,6 +30,8 @@ from domain.lease import fingerprint_digest
 from domain.rate import Allowance
 from tests.api.shop import CATALOG, license_of, subscription_of
 
+PATIENCE = 60
+"""Seconds for an answer, on a machine that does much else."""
 EXAMPLES = 8
 """For each operation, each credential, and each of good and bad input; all of it in less than a minute."""
 CHECKS = [
@@ -127,7 +130,7 @@ def _sit(services, key: str) -> Any:
 def test_no_answer_is_a_fault_or_undocumented(services, address, admin, ann, known, credential):
     bearer = {"vendor": services.settings.admin_key, "person": ann.client._bearer, "nobody": None}[credential]
     headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-    document = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    document = schemathesis.openapi.from_url(f"{address}/openapi.json", timeout=PATIENCE)
     problems, tried = [], 0
     for found in document.get_all_operations():
         operation = found.ok()
@@ -143,7 +146,7 @@ def test_no_answer_is_a_fault_or_undocumented(services, address, admin, ann, kno
 
 
 def test_the_clock_answers_what_is_documented(address):
-    document = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    document = schemathesis.openapi.from_url(f"{address}/openapi.json", timeout=PATIENCE)
     clock = document["/api/v1/sandbox/clock"]["POST"]
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
         assert _problem(clock, mode, {}, {}) == ""
@@ -164,7 +167,7 @@ def _problem(operation: Any, mode: GenerationMode, headers: dict[str, str], know
     def try_one(case: Any, at_home: bool) -> None:
         if at_home:
             _aim(case, known)
-        response = case.call(headers={**headers})
+        response = case.call(headers={**headers}, timeout=PATIENCE)
         case.validate_response(response, checks=CHECKS)
 
     try:
@@ -172,7 +175,7 @@ def _problem(operation: Any, mode: GenerationMode, headers: dict[str, str], know
     except Unsatisfiable:
         return ""  # an operation without any input cannot be asked wrongly
     except BaseException as error:
-        return str(error)[:2000]
+        return "".join(format_exception(error))[-4000:]
     return ""
 
 

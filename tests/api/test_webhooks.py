@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from adapters.bootstrap import Services, build
+from adapters.bootstrap import Services
 from api.app import create_app
 from domain.ids import provider_event_id
 from domain.provider_event import ProviderEvent
 from scripts.stripe_sim import StripeAccount, sign
+from tests.api.people_engine import people_engine
 
 PATH = "/api/v1/webhooks/stripe"
 CURRENT, FORMER = "whsec_test_current", "whsec_test_former"
@@ -87,16 +89,12 @@ def test_a_signed_body_that_is_no_event_is_refused(services):
 
 
 def test_without_a_secret_there_is_no_endpoint(settings, event):
-    from dataclasses import replace
-
-    services = build(replace(settings, stripe_webhook_secrets=()))
-
     async def story(client: httpx.AsyncClient) -> None:
         body, signature = sign(event, "", at=datetime.now(UTC))
         assert (await post(client, body, signature)).status_code == 404
 
-    play(services, story)
-    services.close()
+    with people_engine(replace(settings, stripe_webhook_secrets=())) as services:
+        play(services, story)
 
 
 def test_deliveries_at_the_same_moment_are_stored_once(services, event):

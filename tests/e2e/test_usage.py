@@ -22,7 +22,7 @@ from tests.usage_world import UsageWorld, months
 from tests.workers.conftest import until
 
 BATCH = 50
-FOLDING = "with spread as materialized"
+FOLDING = "spread as materialized"
 
 
 @pytest.fixture
