@@ -23,13 +23,11 @@ class OverageBilling:
         self._commands = commands
 
     def report(self, overage_id: UUID, version: int) -> None:
-        """Nothing where no provider bills the organization, or it was done. `Unavailable` when it is to be tried again;
-        how the provider refused it."""
+        """Nothing where no provider bills the organization, or it was done. `Unavailable` when it is to be tried again,
+        `BuyingNotSetUp` while there is no key to ask the provider with; how the provider refused it."""
         overage = self._store.fetch(Overage, overage_id, version=version)
         fact = next(iter(self._store.events.get(overage_id, gt=version - 1, lte=version)))
         if not isinstance(fact, Measured) or fact.amount == 0 or overage.terms.subscription_id is None:
-            return
-        if not self._commands.can_ask:
             return
         subject = message_id(overage_id, version, BILL_OVERAGE)
         desk = self._commands.desk(subject)

@@ -81,11 +81,6 @@ class ProviderCommands:
             raise BuyingNotSetUp()
         return self._seller
 
-    @property
-    def can_ask(self) -> bool:
-        """Whether there is a provider to be asked."""
-        return self._seller is not None
-
     def desk(self, subject: UUID) -> ProviderDesk | None:
         """What was asked about a subject so far."""
         return self._store.find(ProviderDesk, provider_desk_id(PROVIDER, subject))

@@ -169,6 +169,29 @@ def test_what_is_above_comes_with_the_next_invoice_once(shop):
     assert len(shop.items()) == 2, "also when they are on an invoice"
 
 
+def test_a_line_waits_for_a_key_that_was_taken_away(shop):
+    shop.use(1500)
+    shop.pass_period()
+    assert shop.measure() == ["settled 125"]
+    commands = shop.services.provider_commands
+    seller, commands._seller = commands._seller, None
+    [(id, version)] = shop.errands()
+    errand = message_id(id, version, BILL_OVERAGE)
+    shop.services.database.execute(*shop.services.outbox.put(errand, BILL_OVERAGE, id, version))
+
+    def run() -> None:
+        """Now, however long its pause is."""
+        shop.services.database.execute("update outbox set due_at = clock_timestamp() where id = %s", (errand,))
+        shop.services.errands.run(errand)
+
+    run()
+    run()
+    assert shop.items() == []
+    commands._seller = seller
+    run()
+    assert shop.items() == [(125, "usd")]
+
+
 def test_a_record_that_comes_late_can_begin_it_and_a_cancelled_one_goes_back(shop):
     shop.use(900)
     end = shop.pass_period()
