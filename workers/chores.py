@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 import structlog
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from adapters.bootstrap import Services
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _HINT_LOST = timedelta(seconds=5)
 _COMMAND_LOST = timedelta(minutes=1)
@@ -48,13 +51,14 @@ def chores(services: Services) -> list[Chore]:
         with services.database.connection() as connection:
             found = due(connection, now=services.clock.now(), limit=_MOST)
         for deadline in deadlines.due(found, time.monotonic(), most=_AT_ONCE):
-            _settle(services, deadline)
+            _apart("deadline.failed", partial(_settle, services), deadline, license_id=deadline.license_id)
 
     def tell_ahead() -> None:
         with services.database.connection() as connection:
             found = due_reminders(connection, now=services.clock.now(), limit=_MOST)
         for reminder in reminders.due(found, time.monotonic(), most=_AT_ONCE):
-            _remind(services, reminder)
+            remind = partial(services.reminding.remind, reminder.stream)
+            _apart("reminder.failed", remind, reminder.stream_id, stream_id=reminder.stream_id)
 
     def sweep_webhooks() -> None:
         for id in webhooks.due(_open_webhooks(services), time.monotonic()):
@@ -110,14 +114,16 @@ def chores(services: Services) -> list[Chore]:
         with services.database.connection() as connection:
             found = due_overages(connection, now=services.clock.now(), limit=_MOST)
         for id in overages.due(found, time.monotonic(), most=_AT_ONCE):
-            _one_overage(services.overages.measure, id)
+            with acting("worker:overages", f"overage:{id}"):
+                _apart("overage.failed", services.overages.measure, id, overage_id=id)
 
     def refresh_overages() -> None:
         """What the plan's terms are at the end of a period is what counts."""
         with services.database.connection() as connection:
             found = running_overages(connection, now=services.clock.now(), limit=_MOST)
         for id in found:
-            _one_overage(services.overages.refresh, id)
+            with acting("worker:overages", f"overage:{id}"):
+                _apart("overage.failed", services.overages.refresh, id, overage_id=id)
 
     def retain() -> None:
         services.rate_limit.purge()
@@ -161,36 +167,19 @@ def _open_webhooks(services: Services) -> set[UUID]:
     return known.union(latest)
 
 
-def _one_overage(act: Callable[[UUID], None], id: UUID) -> None:
-    """One that cannot be measured must not keep the others from it."""
+def _apart(failure: str, act: Callable[[T], object], of: T, **ids: UUID) -> None:
+    """One that cannot be done must not keep the others from it; it is logged as `failure`, with its `ids`."""
     try:
-        with acting("worker:overages", f"overage:{id}"):
-            act(id)
+        act(of)
     except Unavailable:
         raise
     except Exception as error:
-        log.exception("overage.failed", overage_id=str(id), error=type(error).__name__)
+        log.exception(failure, error=type(error).__name__, **{name: str(id) for name, id in ids.items()})
 
 
 def _settle(services: Services, deadline: Deadline) -> None:
-    """One that cannot be settled must not keep the others from it."""
-    try:
-        if deadline.subscription_id is not None:
-            services.billing.settle(deadline.subscription_id)
-            return
-        with acting("worker:deadlines", f"license:{deadline.license_id}"):
-            services.licenses.expire(deadline.license_id)
-    except Unavailable:
-        raise
-    except Exception as error:
-        log.exception("deadline.failed", license_id=str(deadline.license_id), error=type(error).__name__)
-
-
-def _remind(services: Services, reminder: DueReminder) -> None:
-    """The same of reminders."""
-    try:
-        services.reminding.remind(reminder.stream, reminder.stream_id)
-    except Unavailable:
-        raise
-    except Exception as error:
-        log.exception("reminder.failed", stream_id=str(reminder.stream_id), error=type(error).__name__)
+    if deadline.subscription_id is not None:
+        services.billing.settle(deadline.subscription_id)
+        return
+    with acting("worker:deadlines", f"license:{deadline.license_id}"):
+        services.licenses.expire(deadline.license_id)
