@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from adapters.infrastructure import Infrastructure, required
 from adapters.postgres_line import PostgresLine
@@ -130,13 +131,16 @@ class UsageServices(Infrastructure):
         """Followers of both logs that keep the quota pool and the warnings up to date."""
         ranges, work = UsageRanges(self.unwalled), self.quota_work
 
+        def changed(changes: Iterable[tuple[str, UUID, int]]) -> None:
+            self.overages.refresh(work.changed(changes))
+
         def watch(after: int, until: int) -> None:
             touched = ranges.touched(after, until)
             self.quota_watch.look((account_id, meter) for account_id, meter, _ in touched)
             self.overages.look(touched)
 
         return [
-            QuotaRights(work.changed),
+            QuotaRights(changed),
             QuotaHeads(lambda after, until: work.behind(ranges.heads(after, until))),
             QuotaWarnings(watch),
         ]

@@ -36,7 +36,7 @@ Touched = tuple[UUID, str, datetime]
 
 
 class Overages:
-    """For a follower of the usage log, and for the scheduler. Whatever runs twice notes nothing twice."""
+    """For followers of both logs, and for the scheduler. Whatever runs twice notes nothing twice."""
 
     def __init__(
         self, store: Store, rights: RightsBook, totals: QuotaTotals, offer: Offer, catalog: Catalog, clock: Clock
@@ -61,13 +61,16 @@ class Overages:
                 if total.used > _included(standing, total):
                     self._note(self._rights.read(account_id).rights, standing)
 
-    def refresh(self, id: UUID) -> None:
-        """Terms that have changed since somebody used something."""
-        overage = self._store.fetch(Overage, id)
-        rights = self._rights.remembered(overage.organization_id).rights
-        limit = _same(rights, overage)
-        if limit is not None and overage.period_end > self._clock.now():
-            self._note(rights, _standing(limit, limit.counting.period(overage.period_start)))
+    def refresh(self, accounts: Iterable[UUID]) -> None:
+        """What these may do has changed: so may have the terms of what they use above limits now."""
+        for account_id in accounts:
+            rights = self._rights.read(account_id).rights
+            for limit in rights.limits:
+                if limit.billed is None or limit.hard:
+                    continue
+                standing = _standing(limit, limit.counting.period(self._clock.now()))
+                if self._store.find(Overage, overage_id(standing.quota_id(account_id))) is not None:
+                    self._note(rights, standing)
 
     def measure(self, id: UUID) -> None:
         """Settles or closes a period, if it is time."""

@@ -46,11 +46,13 @@ class QuotaWork:
         except Unavailable:
             log.warning("quotas.not_told", accounts=len(account_ids))
 
-    def changed(self, changes: Iterable[tuple[str, UUID, int]]) -> None:
-        """These events (topic, stream, version) are stored: what accounts may do can have changed. `Unavailable`."""
+    def changed(self, changes: Iterable[tuple[str, UUID, int]]) -> set[UUID]:
+        """These events (topic, stream, version) are stored: what the accounts that are answered may do can have
+        changed. `Unavailable`."""
         accounts = {account for change in changes for account in self._accounts(*change)}
         if accounts:
             self._quotas.run(lambda quotas: quotas.forget(*accounts))
+        return accounts
 
     def behind(self, heads: Sequence[tuple[UUID, int]]) -> None:
         """See `Quotas.behind`. `Unavailable`."""

@@ -130,15 +130,6 @@ def list_overages(
 
 def due_overages(connection: psycopg.Connection[Any], *, now: datetime, limit: int) -> list[UUID]:
     """Periods to settle or to close, the longest overdue first."""
-    return _ids(connection, "due_at <= %s order by due_at", now, limit)
-
-
-def running_overages(connection: psycopg.Connection[Any], *, now: datetime, limit: int) -> list[UUID]:
-    """Those of periods that are not over, the first to end first."""
-    return _ids(connection, "status = 'running' and period_end > %s order by period_end", now, limit)
-
-
-def _ids(connection: psycopg.Connection[Any], condition: str, now: datetime, limit: int) -> list[UUID]:
     with connection.cursor(row_factory=tuple_row) as cursor:
-        found = cursor.execute(f"select overage_id from overages where {condition} limit %s", (now, limit))
-        return [id for (id,) in found.fetchall()]
+        sql = "select overage_id from overages where due_at <= %s order by due_at limit %s"
+        return [id for (id,) in cursor.execute(sql, (now, limit)).fetchall()]

@@ -14,7 +14,7 @@ import structlog
 from application.attribution import acting
 from domain.errors import Unavailable
 from projections.deadlines import Deadline, due
-from projections.overages import due_overages, running_overages
+from projections.overages import due_overages
 from projections.provider_commands import open_desks
 from projections.provider_events import unprocessed
 from projections.reminders import DueReminder, due_reminders
@@ -117,14 +117,6 @@ def chores(services: Services) -> list[Chore]:
             with acting("worker:overages", f"overage:{id}"):
                 _apart("overage.failed", services.overages.measure, id, overage_id=id)
 
-    def refresh_overages() -> None:
-        """What the plan's terms are at the end of a period is what counts."""
-        with services.database.connection() as connection:
-            found = running_overages(connection, now=services.clock.now(), limit=_MOST)
-        for id in found:
-            with acting("worker:overages", f"overage:{id}"):
-                _apart("overage.failed", services.overages.refresh, id, overage_id=id)
-
     def retain() -> None:
         services.rate_limit.purge()
         services.retention.run()
@@ -149,7 +141,6 @@ def chores(services: Services) -> list[Chore]:
         Chore(5, sweep_provider_commands),
         Chore(15, revive_seats),
         Chore(5, measure_overages),
-        Chore(60, refresh_overages),
         Chore(60, services.task_queue.reconcile),
         Chore(60, services.mailer.report_lost),
         Chore(5, sweep_exports),

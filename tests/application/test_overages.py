@@ -21,8 +21,9 @@ from domain.errors import Unavailable, UsherError
 from domain.ids import message_id
 from domain.overage import SETTLED_AFTER, Overage
 from domain.usage import Told
-from projections.follower import connect
-from projections.overages import due_overages, list_overages, running_overages
+from projections.follower import Followers, connect
+from projections.overages import due_overages, list_overages
+from projections.positions import register
 from tests.buying_world import Vendor, selling
 
 DAY = timedelta(days=1)
@@ -81,17 +82,18 @@ class Shop:
         return id
 
     def measure(self) -> list[str]:
-        """As the scheduler does it, twice; answers what is known of each period."""
+        """As the scheduler does it, twice, behind the follower of what may be used; answers what is known of each
+        period."""
+        url, rights = self.services.database.url, self.services.quota_tellers()[0]
         for _ in range(2):
+            with connect(url) as connection:
+                register(connection, [rights])
+                Followers(url, self.services.codec.to_domain_event, [rights]).catch_up(connection)
             self.vendor.catch_up()
-            for find, act in (
-                (running_overages, self.services.overages.refresh),
-                (due_overages, self.services.overages.measure),
-            ):
-                with connect(self.services.database.url) as connection:
-                    found = find(connection, now=self.vendor.now, limit=10)
-                for id in found:
-                    act(id)
+            with connect(self.services.database.url) as connection:
+                found = due_overages(connection, now=self.vendor.now, limit=10)
+            for id in found:
+                self.services.overages.measure(id)
         self.vendor.catch_up()
         return [f"{row['status']} {row['amount']}" for row in reversed(self.listed())]
 
