@@ -58,6 +58,7 @@ class Building:
             finally:
                 if not connection.closed:
                     building._drop()
+                    connection.execute("select pg_advisory_unlock_all()")  # else the next one to build may be sooner
 
     def build(self, until: int, progress: Progress) -> None:
         """Brings all read models up to a position; each batch is read and decoded once for all of them."""

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import psycopg
 import pytest
 
+from projections import building
 from projections.building import Building, UnderWay
 from projections.comparison import SCHEMA, compare
+from projections.follower import connect
 from projections.licenses import Licenses
 from projections.log import EVENTS
 from projections.positions import position_of
@@ -71,3 +78,17 @@ def test_tables_of_another_version_are_reported_and_the_others_compared(lived):
 def test_two_comparisons_at_once_are_refused(lived):
     with Building.opened(lived.url, lived.decode, SCHEMA, []), pytest.raises(UnderWay):
         found(lived)
+
+
+def test_whoever_builds_next_need_not_wait_until_postgres_has_noticed_that_a_connection_was_closed(lived, monkeypatch):
+    """As the comparison does, for one log after the other."""
+    with ExitStack() as unnoticed:
+
+        @contextmanager
+        def still_open(*args: Any, **options: Any) -> Iterator[psycopg.Connection[Any]]:
+            yield unnoticed.enter_context(connect(*args, **options))
+
+        monkeypatch.setattr(building, "connect", still_open)
+        for _ in range(2):
+            with Building.opened(lived.url, lived.decode, SCHEMA, []):
+                pass
