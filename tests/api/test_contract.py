@@ -126,6 +126,9 @@ def _sit(services, key: str) -> Any:
     return services.in_loop(sit())
 
 
+@pytest.mark.filterwarnings(  # the application draws at random in its own threads, and Hypothesis sees only that it did
+    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
+)
 @pytest.mark.parametrize("credential", CREDENTIALS)
 def test_no_answer_is_a_fault_or_undocumented(services, address, admin, ann, known, credential):
     bearer = {"vendor": services.settings.admin_key, "person": ann.client._bearer, "nobody": None}[credential]
