@@ -53,11 +53,12 @@ class Clients:
         self._shunned: dict[httpx.AsyncClient, float] = {}
         self._events = events()
         self._numbers, self._turns = count(), count()
-        self.is_over = threading.Event()
+        self.is_over, self.are_gone = threading.Event(), threading.Event()
 
     async def close(self) -> None:
         for http in self._http:
             await http.aclose()
+        self.are_gone.set()
 
     async def come_and_go(self) -> None:
         """A machine sits down and gets up, then the next one."""

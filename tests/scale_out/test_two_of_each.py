@@ -143,6 +143,7 @@ def goes_on(engine: Engine, clients: Clients, kind: str, victim: str) -> Callabl
 def test_in_the_end_everything_was_done_and_nothing_twice(engine, clients, post):
     until(lambda: len(engine.names()) == 2 * len(KINDS))
     clients.is_over.set()
+    until(clients.are_gone.is_set)
     until(lambda: engine.unprocessed() == 0)
     assert clients.promises.kept <= written(engine.services.database)
     mails = Counter(message_from_bytes(each.content)["Message-ID"] for each in post.taken)

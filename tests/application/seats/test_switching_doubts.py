@@ -104,6 +104,7 @@ def test_nobody_uses_redis_again_while_one_process_cannot_see_it(world):
             world.process(redis_url=url) as other,
         ):
             session = await acquire(one.seats, sold, 1)
+            world.come_back_after("30 s")  # longer than a loaded machine lets `other` wait for its next look
             link.refuse()
             await other.seats.heartbeat(session.session_id, session.lease)
             for _ in range(5):
@@ -111,6 +112,7 @@ def test_nobody_uses_redis_again_while_one_process_cannot_see_it(world):
                 await until(lambda before=missed_at: world.missed_at > before)
             await one.seats.heartbeat(session.session_id, session.lease)
             assert world.mode == (POSTGRES, 1)
+            world.come_back_after("0.1 s")
             await link.open()
             await one.until_kept_in(REDIS)
             await other.until_kept_in(REDIS)
