@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from adapters.database import Database, Row
+
+_FINISHED = "e.topic in ('provider_event.processed', 'provider_event.ignored')"
+
+
+class Webhook(NamedTuple):
+    """`body` is None once it was purged; one that `is_finished` was processed or ignored."""
+
+    provider: str
+    body: bytes | None
+    is_finished: bool
 
 
 class ProviderRecords:
@@ -22,12 +33,16 @@ class ProviderRecords:
             (provider_event_id, body, received_at),
         )
 
-    def body(self, provider_event_id: UUID) -> bytes | None:
-        """The raw webhook, or None once it was purged."""
+    def webhook(self, provider_event_id: UUID) -> Webhook | None:
+        """What was received under this id; None when nothing was."""
         found = self._database.fetch_one(
-            "select body from provider_payloads where provider_event_id = %s", (provider_event_id,)
+            "select e.state->>'provider' as provider, p.body, exists (select from stored_events e"
+            f" where e.originator_id = %(id)s and {_FINISHED}) as is_finished"
+            " from stored_events e left join provider_payloads p on p.provider_event_id = e.originator_id"
+            " where e.originator_id = %(id)s and e.originator_version = 1 and e.topic = 'provider_event.received'",
+            {"id": provider_event_id},
         )
-        return bytes(found["body"]) if found else None
+        return Webhook(**found) if found else None
 
     @staticmethod
     def wait(provider: str, waiting_for: str, provider_event_id: UUID) -> Row:
@@ -43,6 +58,8 @@ class ProviderRecords:
 
     def waiting_for(self, provider: str, arrived: Sequence[str]) -> list[UUID]:
         """The deferred events that wait for one of these objects."""
+        if not arrived:
+            return []
         found = self._database.fetch_all(
             "select distinct provider_event_id from provider_waiting where provider = %s and waiting_for = any(%s)",
             (provider, list(arrived)),
@@ -64,8 +81,7 @@ class ProviderRecords:
         `received_after` every webhook that was ever kept is looked at."""
         found = self._database.fetch_all(
             "select provider_event_id from provider_payloads p where received_at < %s and received_at >= %s"
-            " and not exists (select from stored_events e where e.originator_id = p.provider_event_id"
-            " and e.topic in ('provider_event.processed', 'provider_event.ignored'))"
+            f" and not exists (select from stored_events e where e.originator_id = p.provider_event_id and {_FINISHED})"
             " order by received_at limit %s",
             (received_before, received_after or datetime.min.replace(tzinfo=UTC), limit),
         )

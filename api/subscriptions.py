@@ -111,7 +111,7 @@ def show_subscription(
 def subscription_answer(services: Services, subscription: Subscription) -> SubscriptionAnswer:
     """From the log."""
     purchase = subscription.purchase
-    plan = services.catalog.plan(purchase.plan).terms(purchase.plan_version)
+    plan = services.catalog.published(purchase.plan, purchase.plan_version).terms
     return SubscriptionAnswer(**subscription_document(subscription, plan))
 
 

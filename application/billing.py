@@ -91,19 +91,21 @@ class Billing:
         Raises `Unavailable` and `ConcurrentChange` when it should be tried again; any other exception is a fault of
         ours and is recorded on the event, which stays visible and is tried again by the sweep.
         """
-        event = self._store.fetch(ProviderEvent, provider_event_id)
-        if event.is_finished:
+        webhook = self._records.webhook(provider_event_id)
+        if webhook is None:
+            raise NotFound.of("provider event", provider_event_id)
+        if webhook.is_finished:
             return
-        with acting(f"provider:{event.provider}", f"event:{provider_event_id}"):
-            body = self._records.body(provider_event_id)
-            reading = self._providers[event.provider].read(body) if body is not None else _PURGED
+        provider = webhook.provider
+        with acting(f"provider:{provider}", f"event:{provider_event_id}"):
+            reading = self._providers[provider].read(webhook.body) if webhook.body is not None else _PURGED
             if reading.fact is None:
-                self._ignore(event, reading.reason)
+                self._ignore(provider_event_id, reading.reason)
                 return
             try:
-                self._follow(event, reading)
+                self._follow(provider_event_id, provider, reading)
             except NotOurs as nothing:
-                self._ignore(event, str(nothing))
+                self._ignore(provider_event_id, str(nothing))
 
     def fail(self, provider_event_id: UUID, error: Exception) -> None:
         """Makes a fault visible on the event."""
@@ -137,43 +139,44 @@ class Billing:
             also(work, now)
 
         self._again_with_parents(lambda: self._works.run(decide), provider, asked)
-        for waiting in self._records.waiting_for(provider, arrived) if arrived else ():
+        for waiting in self._records.waiting_for(provider, arrived):
             self._wake(waiting)
 
     def _settle(self, work: Work, subscription_id: UUID, now: datetime) -> None:
         self._entitling.settle(work, work.fetch(Subscription, subscription_id), now)
 
-    def _follow(self, event: ProviderEvent, reading: Reading) -> None:
+    def _follow(self, id: UUID, provider: str, reading: Reading) -> None:
         """With what the report depends on and has not arrived; it waits when that cannot be had."""
         asked: dict[str, bool] = {}
-        try:
-            self._again_with_parents(lambda: self._apply(event, reading, asked), event.provider, asked)
-        except ParentUnknown as unknown:
-            self._defer(event, unknown.reference)
-            with suppress(ParentUnknown):  # one that arrived just before our note was there has not woken us
-                self._apply(event, reading, asked)
+        self._again_with_parents(lambda: self._apply(id, provider, reading, asked), provider, asked)
 
-    def _ignore(self, event: ProviderEvent, reason: str) -> None:
+    def _ignore(self, id: UUID, reason: str) -> None:
         self._store.change(
             ProviderEvent,
-            event.id,
-            lambda e: e.ignore(reason=reason, now=self._clock.now()),
-            rows=[self._records.stop_waiting(event.id)],
+            id,
+            lambda event: event.ignore(reason=reason, now=self._clock.now()),
+            rows=[self._records.stop_waiting(id)],
         )
 
-    def _apply(self, event: ProviderEvent, reading: Reading, asked: Mapping[str, bool]) -> None:
+    def _apply(self, id: UUID, provider: str, reading: Reading, asked: Mapping[str, bool]) -> None:
         arrived: list[str] = []
 
         def decide(work: Work, now: datetime) -> None:
             assert reading.fact is not None
-            work.expect([event.id, *streams_about(event.provider, reading.fact)])
-            arrived[:] = self._rules.apply(work, event.provider, reading.fact, now, asked)
-            current = work.fetch(ProviderEvent, event.id)
-            current.process(consequences=work.touched, remarks=reading.remarks, now=now)
-            work.rows.append(self._records.stop_waiting(event.id))
+            work.expect([id, *streams_about(provider, reading.fact)])
+            try:
+                arrived[:] = self._rules.apply(work, provider, reading.fact, now, asked)
+            except ParentUnknown as unknown:
+                if unknown.reference not in asked:
+                    raise
+                self._defer(work, id, unknown.reference, now)
+                return
+            event = work.fetch(ProviderEvent, id)
+            event.process(consequences=work.touched, remarks=reading.remarks, now=now)
+            work.rows.append(self._records.stop_waiting(id))
 
         self._works.run(decide)
-        for waiting in self._records.waiting_for(event.provider, arrived):
+        for waiting in self._records.waiting_for(provider, arrived):
             self._wake(waiting)
 
     def _again_with_parents(self, act: Callable[[], object], provider: str, asked: dict[str, bool]) -> None:
@@ -195,11 +198,11 @@ class Billing:
     def _bring_in(self, provider: str, parent: ProviderFact, asked: Mapping[str, bool]) -> None:
         self._works.run(lambda work, now: self._rules.apply(work, provider, parent, now, asked))
 
-    def _defer(self, event: ProviderEvent, reference: str) -> None:
-        log.info("provider_event.deferred", provider_event_id=str(event.id), waiting_for=reference)
-        self._store.change(
-            ProviderEvent,
-            event.id,
-            lambda e: e.defer(waiting_for=reference, now=self._clock.now()),
-            rows=[self._records.wait(event.provider, reference, event.id)],
-        )
+    def _defer(self, work: Work, id: UUID, reference: str, now: datetime) -> None:
+        """What it waits for was looked for in the same work: when that arrives, our note is there and wakes it."""
+        log.info("provider_event.deferred", provider_event_id=str(id), waiting_for=reference)
+        work.drop()
+        event = work.fetch(ProviderEvent, id)
+        if not event.is_finished:
+            event.defer(waiting_for=reference, now=now)
+            work.rows.append(self._records.wait(event.provider, reference, id))

@@ -8,10 +8,17 @@ from datetime import datetime
 from uuid import UUID
 
 from application.work import Work
-from domain.ids import billing_account_id, invoice_id_for, license_id_for, payment_id_for, subscription_id_for
+from domain.ids import (
+    billing_account_id,
+    invoice_id_for,
+    license_id_for,
+    payment_id_for,
+    price_book_id,
+    subscription_id_for,
+)
 from domain.invoice_facts import InvoiceReport
 from domain.payment_facts import ApplicationReport, CardReport, ChargeReport, IntentReport, PaymentFact
-from domain.provider_facts import CustomerReport, ProviderFact, ScheduleReport, SubscriptionReport
+from domain.provider_facts import CustomerReport, PriceReport, ProviderFact, ScheduleReport, SubscriptionReport
 
 
 class ParentUnknown(Exception):
@@ -52,8 +59,11 @@ def streams_about(provider: str, fact: ProviderFact) -> Iterator[UUID]:
         case SubscriptionReport(subscription=str(name)) | InvoiceReport(subscription=str(name)):
             id = subscription_id_for(provider, name)
             yield from (id, license_id_for(id))
+    match fact:
+        case SubscriptionReport() | PriceReport():
+            yield price_book_id()
         case ScheduleReport():
-            yield subscription_id_for(provider, fact.subscription)
+            yield from (subscription_id_for(provider, fact.subscription), price_book_id())
     match fact:
         case InvoiceReport() | ApplicationReport():
             yield invoice_id_for(provider, fact.invoice)

@@ -102,7 +102,7 @@ class BillingRules:
     def _(self, fact: PriceReport, case: Case) -> Iterator[str]:
         """Stripe's schedules name prices by id alone; the key that our catalogue knows may have moved on since."""
         tag = PriceTag(fact.code or "", Money(fact.amount, fact.currency), Interval(fact.interval), fact.interval_count)
-        plan = self._catalog.plan_with(tag)
+        plan = self._catalog.plan_with(tag, case.work)
         if plan is not None:
             book = case.work.fetch(PriceBook, price_book_id())
             book.link([PriceLink(fact.price, plan, tag)], now=case.now)
@@ -154,7 +154,7 @@ class BillingRules:
             raise ParentUnknown(f"subscription/{fact.subscription}")
         planned = None
         if fact.next is not None:
-            bought = self._bought(fact.next.items)
+            bought = self._bought(fact.next.items, case.work)
             purchase = _keep_version(subscription, bought.purchase)
             planned = PlannedChange(purchase, bought.quantity, bought.seats, fact.next.starts_at)
         subscription.plan(fact.schedule, planned, seen=fact.seen, now=case.now)
@@ -162,12 +162,12 @@ class BillingRules:
 
     def _subscription(self, fact: SubscriptionReport, case: Case) -> Subscription:
         work, provider, now = case.work, case.provider, case.now
-        bought = self._bought(fact.items)
+        bought = self._bought(fact.items, work)
         account = self._accounts.account(work, provider, fact.customer, fact.seen, now, named=fact.organization_id)
         id = subscription_id_for(provider, fact.subscription)
         account.add_subscription(id, now=now)
         subscription = work.find(Subscription, id)
-        terms, held = _terms(fact, bought.quantity), self._held(fact, provider, subscription)
+        terms, held = _terms(fact, bought.quantity), self._held(fact, case, subscription)
         if subscription is not None:
             purchase = _keep_version(subscription, bought.purchase)
             told = (terms, purchase, held)
@@ -193,18 +193,19 @@ class BillingRules:
             account.plan_reminders(now=now)
         return subscription
 
-    def _held(self, fact: SubscriptionReport, provider: str, known: Subscription | None) -> HeldChange | None:
+    def _held(self, fact: SubscriptionReport, case: Case, known: Subscription | None) -> HeldChange | None:
         if fact.held is None:
             return None
-        bought, invoice = self._bought(fact.held.items), fact.held.invoice
+        bought, invoice = self._bought(fact.held.items, case.work), fact.held.invoice
         purchase = _keep_version(known, bought.purchase)
-        invoice_id = invoice_id_for(provider, invoice) if invoice else None
+        invoice_id = invoice_id_for(case.provider, invoice) if invoice else None
         return HeldChange(purchase, bought.quantity, bought.seats, fact.held.expires_at, invoice_id)
 
-    def _bought(self, items: Sequence[Item]) -> Bought:
+    def _bought(self, items: Sequence[Item], work: Work) -> Bought:
         """Of several items the first that the catalogue knows: the others are sold by somebody else's list."""
         for item in items:
-            if priced := next(filter(None, map(self._catalog.terms_for_price, item.prices)), None):
+            found = (self._catalog.terms_for_price(name, work) for name in item.prices)
+            if priced := next(filter(None, found), None):
                 purchase = Purchase(priced.plan, priced.version, priced.price.code)
                 seats = priced.terms.entitlements.seats_granted(item.quantity)
                 return Bought(purchase, item.quantity, seats)

@@ -16,13 +16,14 @@ from domain.catalog import CatalogFile, MeterEntry, PlanEntry, ProductEntry, ref
 from domain.documents import Document
 from domain.errors import ConcurrentChange, NotFound
 from domain.meter import Meter, MeterTerms, implied
-from domain.plan import Plan, PricedPlan, PriceTag
+from domain.plan import Plan, PlanTerms, PricedPlan, PriceTag
 from domain.price_book import PriceBook
 from domain.product import Product
 from domain.vendor import Vendor
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
+    from application.work import Work
 
 _ATTEMPTS = 8
 
@@ -42,6 +43,13 @@ class Applied:
         return {"dry_run": self.dry_run, "changes": changes, "versions": self.versions}
 
 
+class PublishedPlan(NamedTuple):
+    """One version of a plan, and the product that the plan is of."""
+
+    product: str
+    terms: PlanTerms
+
+
 class DefaultPlans(NamedTuple):
     """What a product grants without a purchase: to organizations, and to subjects that are nobody's."""
 
@@ -57,6 +65,7 @@ class Catalog:
     def __init__(self, store: Store, clock: Clock, *, read: Callable[..., CatalogFile]) -> None:
         self._store = store
         self._clock = clock
+        self._published: dict[tuple[str, int], PublishedPlan] = {}
         self.read = read
 
     def diff(self, file: CatalogFile) -> tuple[Change, ...]:
@@ -124,9 +133,9 @@ class Catalog:
         """The plans on sale by their lowest price, negotiated ones last."""
         return sorted(self._plans(self._book()), key=_lowest_price)
 
-    def plan(self, code: str) -> Plan:
+    def plan(self, code: str, work: Work | None = None) -> Plan:
         """The plan with all its versions, also when it is withdrawn. `NotFound`."""
-        found = self._store.find(Plan, ids.plan_id(code))
+        found = (work or self._store).find(Plan, ids.plan_id(code))
         if found is None:
             raise NotFound.of("plan", code)
         return found
@@ -138,19 +147,28 @@ class Catalog:
             raise NotFound.of("product", code)
         return found
 
-    def terms_for_price(self, reference: str) -> PricedPlan | None:
+    def published(self, plan: str, version: int) -> PublishedPlan:
+        """A version of a plan; `NotFound`. It never changes: it is read once."""
+        found = self._published.get((plan, version))
+        if found is None:
+            of = self.plan(plan)
+            found = self._published[plan, version] = PublishedPlan(of.product, of.terms(version))
+        return found
+
+    def terms_for_price(self, reference: str, work: Work | None = None) -> PricedPlan | None:
         """What a price code or Stripe price id stands for: the newest plan version that has it; None when unknown.
 
-        Also of withdrawn plans and replaced prices, for subscriptions that run on them.
+        Also of withdrawn plans and replaced prices, for subscriptions that run on them. With `work` the answer is one
+        of the things that it looked at.
         """
-        book = self._book()
+        book = self._book(work)
         plan, link = book.plan_of(reference), book.links.get(reference)
-        return self.plan(plan).priced(reference, link.tag if link else None) if plan else None
+        return self.plan(plan, work).priced(reference, link.tag if link else None) if plan else None
 
-    def plan_with(self, tag: PriceTag) -> str | None:
+    def plan_with(self, tag: PriceTag, work: Work | None = None) -> str | None:
         """The code of the plan that has this very price in some version; None when none has."""
-        plan = self._book().references.get(tag.code)
-        return plan if plan and self.plan(plan).priced(tag.code, tag) else None
+        plan = self._book(work).references.get(tag.code)
+        return plan if plan and self.plan(plan, work).priced(tag.code, tag) else None
 
     def price_on_sale(self, reference: str) -> PricedPlan:
         """What can be bought under this reference today. `NotFound` for a price that is unknown or not sold now."""
@@ -162,8 +180,8 @@ class Catalog:
     def _meter(self, code: str) -> Meter:
         return self._store.fetch(Meter, ids.meter_id(code))
 
-    def _book(self) -> PriceBook:
-        return self._store.find(PriceBook, ids.price_book_id()) or PriceBook.open(now=self._clock.now())
+    def _book(self, work: Work | None = None) -> PriceBook:
+        return (work or self._store).find(PriceBook, ids.price_book_id()) or PriceBook.open(now=self._clock.now())
 
     def _plans(self, book: PriceBook) -> Iterator[Plan]:
         return (plan for plan in map(self.plan, book.plans) if not plan.withdrawn)

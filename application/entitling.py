@@ -60,13 +60,13 @@ class Entitling:
 
     def _reminders(self, subscription: Subscription) -> Iterator[Reminder]:
         purchase = subscription.purchase
-        plan = self._catalog.plan(purchase.plan).terms(purchase.plan_version)
+        plan = self._catalog.published(purchase.plan, purchase.plan_version).terms
         return reminders_of(subscription.terms, plan.notices, plan.price(purchase.price))
 
     def _terms(self, subscription: Subscription) -> Terms:
         purchase = subscription.purchase
-        plan = self._catalog.plan(purchase.plan)
-        entitlements = plan.terms(purchase.plan_version).entitlements
+        plan = self._catalog.published(purchase.plan, purchase.plan_version)
+        entitlements = plan.terms.entitlements
         seats = entitlements.seats_granted(subscription.terms.quantity)
         return Terms(plan.product, purchase.plan, purchase.plan_version, seats, entitlements)
 

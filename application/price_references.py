@@ -71,14 +71,14 @@ class PriceReferences:
 
     def seats(self, plan: str, version: int, quantity: int) -> int:
         """What so many units of a plan version grant."""
-        return self._catalog.plan(plan).terms(version).entitlements.seats_granted(quantity)
+        return self._catalog.published(plan, version).terms.entitlements.seats_granted(quantity)
 
     def _as_bought(self, subscription: Subscription, priced: PricedPlan) -> PricedPlan:
         """In the plan version that the subscription keeps."""
         purchase = subscription.purchase
         if (purchase.plan, purchase.price) != (priced.plan, priced.price.code):
             return priced
-        terms = self._catalog.plan(purchase.plan).terms(purchase.plan_version)
+        terms = self._catalog.published(purchase.plan, purchase.plan_version).terms
         return replace(priced, version=purchase.plan_version, terms=terms)
 
     @staticmethod

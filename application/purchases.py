@@ -66,13 +66,13 @@ class Purchases:
         names = {
             "organization_name": party.name,
             "product_name": self.product_name(terms.product),
-            "plan_name": self._catalog.plan(terms.plan).terms(terms.plan_version).name,
+            "plan_name": self._catalog.published(terms.plan, terms.plan_version).terms.name,
         }
         return Draft(kind, party.reader, {**names, **context}, files, thread, terms.product, fact)
 
     def product(self, subscription: Subscription) -> str:
         """The code of what it buys."""
-        return self._catalog.plan(subscription.purchase.plan).product
+        return self._catalog.published(subscription.purchase.plan, subscription.purchase.plan_version).product
 
     def product_name(self, product: str) -> str:
         return self._catalog.product(product).name
@@ -90,7 +90,7 @@ class Purchases:
 
     def plan_and_seats(self, purchase: Purchase, quantity: int) -> tuple[str, int]:
         """The plan's name, and how many seats such a quantity buys."""
-        plan = self._catalog.plan(purchase.plan).terms(purchase.plan_version)
+        plan = self._catalog.published(purchase.plan, purchase.plan_version).terms
         return plan.name, plan.entitlements.seats_granted(quantity)
 
     def overdue(self, subscription: Subscription | None) -> Invoice | None:

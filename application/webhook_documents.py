@@ -60,7 +60,7 @@ class WebhookDocuments:
 
     def _subscription(self, subscription: Subscription, event: Event) -> Document:
         purchase = subscription.purchase
-        plan = self._catalog.plan(purchase.plan).terms(purchase.plan_version)
+        plan = self._catalog.published(purchase.plan, purchase.plan_version).terms
         return {"subscription": subscription_document(subscription, plan)}
 
 

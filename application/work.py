@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
@@ -31,17 +31,18 @@ class Work:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._loaded: dict[UUID, Aggregate | None] = {}
+        self._seen: dict[UUID, int] = {}
         self.rows: list[Row] = []
 
     def find(self, kind: type[A], id: UUID) -> A | None:
         if id not in self._loaded:
-            self._loaded[id] = self._store.find(kind, id)
+            self._look({id: self._store.find(kind, id)})
         found = self._loaded[id]
         return found if isinstance(found, kind) else None
 
     def expect(self, ids: Iterable[UUID]) -> None:
         """These will probably be asked for: reads them at once. What else is asked for is read when it is."""
-        self._loaded.update(self._store.look_at(id for id in ids if id not in self._loaded))
+        self._look(self._store.look_at(id for id in ids if id not in self._loaded))
 
     def fetch(self, kind: type[A], id: UUID) -> A:
         found = self.find(kind, id)
@@ -52,6 +53,11 @@ class Work:
     def add(self, new: A) -> A:
         self._loaded[new.id] = new
         return new
+
+    def drop(self) -> None:
+        """Forgets every change, not what was looked at: what is decided instead holds for that."""
+        self._loaded = {id: each for id, each in self._loaded.items() if each is None or not each.pending_events}
+        self.rows.clear()
 
     def changed(self, kind: type[A]) -> list[A]:
         """The aggregates of a kind that have something to store."""
@@ -79,12 +85,13 @@ class Work:
 
     def _still_as_seen(self) -> Row:
         """Last of the rows: it takes the log's lock, and whoever holds that must not wait for a row."""
-        seen = {
-            id: each.version if each else 0
-            for id, each in self._loaded.items()
-            if each is None or not each.pending_events
-        }
+        changed = set(self.touched)
+        seen = {id: version for id, version in self._seen.items() if id not in changed}
         return "select require_unchanged(%s::uuid[], %s::bigint[])", (list(seen), list(seen.values()))
+
+    def _look(self, found: Mapping[UUID, Aggregate | None]) -> None:
+        self._loaded.update(found)
+        self._seen.update((id, each.version if each else 0) for id, each in found.items())
 
 
 class Works:

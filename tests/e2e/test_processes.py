@@ -76,7 +76,7 @@ def until(holds: Callable[[], object], seconds: float = 30) -> None:
 
 def answers(port: int, path: str = "/health/live") -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -84,7 +84,7 @@ def answers(port: int, path: str = "/health/live") -> bool:
 def readiness(port: int) -> tuple[int, str]:
     """What the API says of the engine; 0 while it does not listen."""
     try:
-        answer = httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5)
+        answer = httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=30)
     except httpx.HTTPError:
         return 0, ""
     return answer.status_code, answer.json()["status"]

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from application.catalog import PublishedPlan
 from application.past import plain
 from application.webhook_documents import WebhookDocuments
 from application.webhook_payloads import WebhookPayloads
@@ -94,7 +95,7 @@ class _Examples(WebhookPayloads):
 
     def __init__(self, events: list[Any]) -> None:
         terms = decoded("plan.published", _SAMPLES[_NEWEST["plan.published"]]).terms  # type: ignore[attr-defined]
-        catalog: Any = SimpleNamespace(plan=lambda _: SimpleNamespace(terms=lambda _: terms))
+        catalog: Any = SimpleNamespace(published=lambda *_: PublishedPlan("coditect", terms))
         nothing: Any = None
         super().__init__(nothing, WebhookDocuments(catalog))
         self._told = events
