@@ -6,6 +6,7 @@ import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from fastapi import APIRouter, FastAPI
@@ -185,8 +186,9 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # asked for anew at each request, 8 µs
     )
     app.state.services, app.state.docs = services, docs
-    app.add_middleware(hot.HotRoutes, routes=[route for route in first if isinstance(route, hot.HotRoute)])
-    app.add_middleware(Frame, docs=docs, on_answer=on_answer)
+    frame = partial(Frame, docs=docs, on_answer=on_answer)
+    app.add_middleware(frame)
+    hot.answer_first(app, first, frame)
     errors.install(app)
     app.add_exception_handler(NotAuthenticated, refuse_stranger)
     app.router.routes[:0] = first

@@ -5,7 +5,7 @@ A FastAPI route costs 60 µs before its function runs; a heartbeat does its whol
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import orjson
@@ -49,13 +49,12 @@ class HotRoute(Route):
 
 
 class HotRoutes:
-    """Answers hot requests before the framework's router and its frames, which cost 30 µs; passes all others on.
+    """Answers hot requests, in a `frame` of their own, before the framework's router and its middleware, which cost
+    45 µs; passes all others on."""
 
-    The routes must be in the router too: for what is not allowed at their addresses, and for the document.
-    """
-
-    def __init__(self, app: ASGIApp, *, routes: Sequence[HotRoute]) -> None:
+    def __init__(self, app: ASGIApp, *, routes: Sequence[HotRoute], frame: Callable[[ASGIApp], ASGIApp]) -> None:
         self._app = app
+        self._framed = frame(_answer_hot)
         self._fixed = {(route.method, route.path): route for route in routes if not route.param_convertors}
         self._open = [route for route in routes if route.param_convertors]
 
@@ -65,12 +64,7 @@ class HotRoutes:
             await self._app(scope, receive, send)
             return
         scope["endpoint"], scope["route"] = route.endpoint, route
-        request = Request(scope, receive)
-        try:
-            answer = await route.endpoint(request)
-        except Exception as refusal:
-            answer = await _refused(request, refusal)
-        await answer(scope, receive, send)
+        await self._framed(scope, receive, send)
 
     def _find(self, scope: Scope) -> HotRoute | None:
         method, path = scope["method"], scope["path"]
@@ -81,6 +75,22 @@ class HotRoutes:
                 scope["path_params"] = found.groupdict()
                 return route
         return None
+
+
+def answer_first(app: FastAPI, routes: Sequence[BaseRoute], frame: Callable[[ASGIApp], ASGIApp]) -> None:
+    """Has the hot ones of these routes answered before anything of the application's. They must be in its router too:
+    for what is not allowed at their addresses, and for the document."""
+    make, hot = app.build_middleware_stack, [route for route in routes if isinstance(route, HotRoute)]
+    app.build_middleware_stack = lambda: HotRoutes(make(), routes=hot, frame=frame)  # type: ignore[method-assign]
+
+
+async def _answer_hot(scope: Scope, receive: Receive, send: Send) -> None:
+    request = Request(scope, receive)
+    try:
+        answer = await scope["endpoint"](request)
+    except Exception as refusal:
+        answer = await _refused(request, refusal)
+    await answer(scope, receive, send)
 
 
 async def _refused(request: Request, refusal: Exception) -> Response:
@@ -107,10 +117,20 @@ def validated(model: type[M], told: bytes | dict[str, str]) -> M:
         raise RequestValidationError(problems) from None
 
 
+class _Json(Response):
+    """A JSON body; the framework asks each given header whether it is one of those that it sets itself."""
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(self.body)),
+            (b"content-type", b"application/json"),
+            *((name.lower().encode(), value.encode("latin-1")) for name, value in (headers or {}).items()),
+        ]
+
+
 def answer_json(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Times with `Z`, ids as text."""
-    body = orjson.dumps(content, option=orjson.OPT_UTC_Z)
-    return Response(body, status, headers, media_type="application/json")
+    return _Json(orjson.dumps(content, option=orjson.OPT_UTC_Z), status, headers)
 
 
 def operation(

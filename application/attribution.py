@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -28,12 +26,17 @@ def attribution() -> Attribution:
     return _current.get(None) or Attribution()
 
 
-@contextmanager
-def acting(actor: str, cause: str = "") -> Iterator[Attribution]:
-    """Everything stored inside is attributed to `actor`, because of `cause`."""
-    current = Attribution(actor, cause)
-    token = _current.set(current)
-    try:
-        yield current
-    finally:
-        _current.reset(token)
+class acting:
+    """Everything stored inside is attributed to `actor`, because of `cause`. No generator: each request has one."""
+
+    __slots__ = ("_given", "_token")
+
+    def __init__(self, actor: str, cause: str = "") -> None:
+        self._given = Attribution(actor, cause)
+
+    def __enter__(self) -> Attribution:
+        self._token = _current.set(self._given)
+        return self._given
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
