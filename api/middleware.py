@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 
 import structlog
@@ -108,21 +108,20 @@ class _Answering:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            given = message["headers"]
-            names = [name for name, _ in given]
+            given = dict(message["headers"])
             message["headers"] = [
-                *given,
+                *message["headers"],
                 *_ALWAYS,
-                *(header for header in _UNLESS_GIVEN if header[0] not in names),
-                *_rate_headers(self._scope, names),
+                *[header for header in _UNLESS_GIVEN if header[0] not in given],
+                *_rate_headers(self._scope, given),
                 (b"x-request-id", self._request_id.encode()),
             ]
         await self._send(message)
 
 
-def _rate_headers(scope: Scope, names: list[bytes]) -> list[tuple[bytes, bytes]]:
+def _rate_headers(scope: Scope, given: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     """What is left of the caller's rate, unless the answer tells of one that it was refused or paced by."""
-    if "rate" not in scope or b"ratelimit-limit" in names:
+    if "rate" not in scope or b"ratelimit-limit" in given:
         return []
     return [(name.lower().encode(), value.encode()) for name, value in scope["rate"].items()]
 

@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -51,16 +52,16 @@ class LeaseClaims:
         if type(claims) is not dict:
             raise LeaseInvalid()
         try:
-            values = [claims[name] for name in _TYPES]
+            values = _stated(claims)
             ids = UUID(claims["sid"]), UUID(claims["lic"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LeaseInvalid() from error
-        if [type(value) for value in values] != _EXPECTED:  # not isinstance: True would pass for a seat number
+        if tuple(map(type, values)) != _EXPECTED:  # not isinstance: True would pass for a seat number
             raise LeaseInvalid()
-        return cls(*ids, **dict(zip(_TYPES, values, strict=True)), bor=claims.get("bor") is True)
+        return cls(*ids, *values, bor=claims.get("bor") is True)
 
 
-_TYPES = {
+_TYPES = {  # in the order of the fields
     "seat": int,
     "fp": str,
     "ver": int,
@@ -70,7 +71,8 @@ _TYPES = {
     "product": str,
     "features": dict,
 }
-_EXPECTED = list(_TYPES.values())
+_EXPECTED = tuple(_TYPES.values())
+_stated = itemgetter(*_TYPES)
 
 
 def fingerprint_digest(fingerprint: str) -> str:
