@@ -52,13 +52,13 @@ class LeaseClaims:
         if type(claims) is not dict:
             raise LeaseInvalid()
         try:
-            values = _stated(claims)
+            values: Any = _stated(claims)
             ids = UUID(claims["sid"]), UUID(claims["lic"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LeaseInvalid() from error
         if tuple(map(type, values)) != _EXPECTED:  # not isinstance: True would pass for a seat number
             raise LeaseInvalid()
-        return cls(*ids, *values, bor=claims.get("bor") is True)
+        return cls(*(*ids, *values, claims.get("bor") is True))
 
 
 _TYPES = {  # in the order of the fields
