@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -31,31 +31,37 @@ class SeatLog:
         Numbers are taken in turn, but the opening of a lower one may have failed while a higher one succeeded, so one
         absent number proves nothing: the search ends when the second half of what was looked at was never used.
         """
-        found: dict[UUID, list[SeatState]] = {license_id: [] for license_id in at_least}
-        searched, width = list(found), _FIRST_LOOK
+        found: dict[UUID, dict[int, SeatState]] = {license_id: {} for license_id in at_least}
+        searched, looked_to, width = list(found), 0, _FIRST_LOOK
         while searched:
-            looks = [(each, len(found[each]) + number) for number in range(1, width + 1) for each in searched]
-            for state in self.last_events(looks):
-                found[state.license_id].append(state)
-            searched = [each for each in searched if not self._is_whole(found[each], at_least[each], width)]
+            numbers = range(looked_to + 1, looked_to + width + 1)
+            for state in self._used((each, number) for each in searched for number in numbers):
+                found[state.license_id][state.seat] = state
+            looked_to += width
+            last = {each: max(at_least[each], *found[each], 0) for each in searched}
+            searched = [each for each in searched if looked_to - last[each] < width // 2]
             width = min(2 * width, _WIDEST_LOOK)
-        return {each: states[: max(_highest(states), at_least[each])] for each, states in found.items()}
-
-    @staticmethod
-    def _is_whole(states: Sequence[SeatState], at_least: int, width: int) -> bool:
-        return len(states) - max(_highest(states), at_least) >= width // 2
+        return {
+            each: [of.get(number) or SeatState(each, number, 0) for number in range(1, max(at_least[each], *of, 0) + 1)]
+            for each, of in found.items()
+        }
 
     def last_events(self, places: Iterable[tuple[UUID, int]]) -> list[SeatState]:
         """How each (licence, seat number) stands, in the order asked."""
-        asked = [(seat_id_hex(license_id, seat), license_id, seat) for license_id, seat in places]
+        asked = list(places)
+        used = {(state.license_id, state.seat): state for state in self._used(asked)}
+        return [used.get(place) or SeatState(*place, 0) for place in asked]
+
+    def _used(self, places: Iterable[tuple[UUID, int]]) -> Iterator[SeatState]:
+        """Those of these (licence, seat number) that were ever used. Dozens are asked for each licence that is loaded,
+        most of them for nothing: written as one text they take the driver a tenth of the time."""
         found = self._database.fetch_all(
             "select e.* from unnest(%s::uuid[]) as wanted (id) cross join lateral ("
             " select originator_id, originator_version, topic, state::text as state from stored_events"
             " where originator_id = wanted.id order by originator_version desc limit 1) e",
-            ([stream for stream, _, _ in asked],),
+            ("{" + ",".join(seat_id_hex(license_id, seat) for license_id, seat in places) + "}",),
         )
-        states = {row["originator_id"].hex: SeatState.after(self._event(row)) for row in found}
-        return [states.get(stream) or SeatState(license_id, seat, 0) for stream, license_id, seat in asked]
+        return (SeatState.after(self._event(row)) for row in found)
 
     def event_at(self, license_id: UUID, seat: int, version: int) -> Seat.SessionOpened | Seat.SessionClosed | None:
         """The event of a seat's stream at `version`, if it is stored."""
@@ -89,8 +95,3 @@ class SeatLog:
         event = self._codec.to_domain_event(stored)
         assert isinstance(event, Seat.SessionOpened | Seat.SessionClosed), f"{row['topic']} in the stream of a seat"
         return event
-
-
-def _highest(states: Sequence[SeatState]) -> int:
-    """The highest number that was ever used, 0 when none was."""
-    return next((each.seat for each in reversed(states) if each.version), 0)

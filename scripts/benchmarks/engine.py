@@ -134,11 +134,15 @@ def free_port() -> int:
 
 
 def _wait_for(address: Address, child: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    """Until it answers: its socket listens before it has begun."""
     deadline = time.monotonic() + 30
     while True:
         try:
-            socket.create_connection(address, timeout=1).close()
-            return
+            with socket.create_connection(address, timeout=30) as client:
+                client.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                if client.recv(16):
+                    return
+                raise ConnectionResetError
         except OSError:
             if child.poll() is not None or time.monotonic() > deadline:
                 log.seek(0)

@@ -58,23 +58,23 @@ def test_a_licence_that_nobody_ever_sold_fails_its_own_reader_only(world):
 
 @pytest.mark.parametrize("losses", [2, 1_000])
 def test_a_licence_that_is_lost_while_it_is_read_is_read_again_but_not_for_ever(world, losses):
-    sold, last_events, left = world.sell(seats=1), world.seat_log.last_events, iter(range(losses))
+    sold, seats_of, left = world.sell(seats=1), world.seat_log.seats_of, iter(range(losses))
 
-    def meanwhile(places):
+    def meanwhile(at_least):
         with Redis.from_url(world.redis_url) as client:
             if next(left, None) is not None:
                 client.flushall()
-        return last_events(places)
+        return seats_of(at_least)
 
     async def story(seats: Seats) -> None:
-        world.seat_log.last_events = meanwhile
+        world.seat_log.seats_of = meanwhile
         if losses > 2:
             with pytest.raises(Unavailable):
                 await seats.loading.load(sold.id)
         else:
             await seats.loading.load(sold.id)
             assert await seats._pool.is_loaded([sold.id]) == [True]
-        world.seat_log.last_events = last_events
+        world.seat_log.seats_of = seats_of
         await acquire(seats, sold, 1)
 
     world.with_seats(story)
