@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count, cycle
+from statistics import median
 
 import uvloop
 from redis import Redis
@@ -22,6 +23,7 @@ _SEATS_EACH = 100
 _RENEWED_EVERY = 300
 """Seconds; what clients are told."""
 _LAPSED = 100
+_TIMES = 5
 
 
 def million(installation: Installation, effort: Effort) -> Iterator[Figure]:
@@ -59,7 +61,14 @@ def million(installation: Installation, effort: Effort) -> Iterator[Figure]:
 
 
 def _reaper(installation: Installation, redis: Redis, sessions: int) -> Figure:
-    """A hundred of them fell silent: their leases are over, everybody else sits."""
+    """What it takes to see that a hundred of them fell silent, and to end those; the median of five times."""
+    took = [_reaped(installation, redis) for _ in range(_TIMES)]
+    details = {"seated": sessions, "lapsed": _LAPSED, "each_ms": [round(each, 1) for each in took]}
+    return Figure("million-reaper", median(took), "ms", goal=50, at_most=True, details=details)
+
+
+def _reaped(installation: Installation, redis: Redis) -> float:
+    """A hundred leases are over, everybody else sits: milliseconds until their sessions are ended."""
     silent = []
     for key in redis.scan_iter("seats:{*}:due", count=1_000):
         for member in redis.zrange(key, 0, 0):  # type: ignore[union-attr]
@@ -74,7 +83,7 @@ def _reaper(installation: Installation, redis: Redis, sessions: int) -> Figure:
     took = 1000 * (time.perf_counter() - began)
     if closed != len(silent):
         raise Unexpected(f"{closed} sessions were closed where {len(silent)} had lapsed")
-    return Figure("million-reaper", took, "ms", goal=50, at_most=True, details={"seated": sessions, "lapsed": closed})
+    return took
 
 
 def monday(installation: Installation, effort: Effort) -> Iterator[Figure]:
