@@ -167,6 +167,15 @@ def list_users(
     )
 
 
+@router.delete(
+    "/admin/users/{user_id}/second-factor", status_code=204, tags=["admin"], dependencies=[require(Scope.ADMIN)]
+)
+def take_second_factor_off(user_id: UUID, services: Services = Depends(services_of)) -> None:
+    """For a person who has lost the app and the recovery codes, once you know who asks. From now on no code is asked
+    for; the person is told by mail. Again: no effect."""
+    services.second_factors.remove(user_id)
+
+
 def membership_answer(joined: tuple[Membership, Contact | None]) -> MembershipAnswer:
     membership, contact = joined
     return MembershipAnswer(**membership._asdict(), name=contact.company_name if contact else None)

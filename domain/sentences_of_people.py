@@ -37,7 +37,7 @@ WAYS_IN: Final[dict[type[Event], Callable[[Any], str]]] = {
     User.EmailChangeRequested: lambda _: "Another e-mail address was given, to be confirmed by it",
     User.EmailChanged: lambda _: "The person's e-mail address was changed, confirmed by the new one",
     User.SecondFactorAdded: lambda _: "The person added a second factor",
-    User.SecondFactorRemoved: lambda _: "The person removed the second factor",
+    User.SecondFactorRemoved: lambda _: "The second factor was removed",
     User.RecoveryCodesRenewed: lambda _: "The person made new recovery codes; the old ones are void",
     User.RecoveryCodeUsed: lambda e: (
         f"The person used a recovery code in place of the second factor; {e.left} are left"

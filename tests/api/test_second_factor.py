@@ -225,3 +225,13 @@ def test_an_owner_demands_it_of_every_member_and_waives_it(client, services, ann
     assert client.as_(fresh).call("PUT", policy, json={"second_factor": False}).status_code == 200
     dan = joined(services, client, ann, "viewer", "dan@example.test")
     assert dan.client.get("/me").json()["organization_id"] == str(ann.organization_id)
+
+
+def test_the_vendor_takes_off_a_factor_whose_app_and_codes_are_lost(client, services, ann, user_id, app, admin):
+    path = f"/admin/users/{user_id}/second-factor"
+    refused(log_in(client), 401, "second_factor_required")
+    refused(ann.client.delete(path), 403, "not_allowed")
+    assert [admin.delete(path).status_code for _ in range(2)] == [204, 204]
+    assert log_in(client).status_code == 200
+    assert [mail.subject for mail in mails(services, ANN)].count(SUBJECT) == 2  # added, removed
+    refused(admin.delete(f"/admin/users/{services.clock.new_id()}/second-factor"), 404, "not_found")
