@@ -91,7 +91,7 @@ class Work:
 
     def _look(self, found: Mapping[UUID, Aggregate | None]) -> None:
         self._loaded.update(found)
-        self._seen.update((id, each.version if each else 0) for id, each in found.items())
+        self._seen = {id: each.version if each else 0 for id, each in found.items()} | self._seen
 
 
 class Works:

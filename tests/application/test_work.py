@@ -80,3 +80,21 @@ def test_a_decision_that_changes_nothing_takes_no_notice_of_what_others_do(servi
     services.works.run(decide)
 
     assert calls == [1]
+
+
+def test_what_is_decided_instead_holds_for_all_that_was_looked_at_before(services):
+    looked_at, dropped, changed = (an_organization(services) for _ in range(3))
+    tries: list[int] = []
+
+    def decide(work: Work, now: datetime) -> None:
+        tries.append(work.fetch(Organization, looked_at).version)
+        work.fetch(Organization, dropped).rename(now=now)
+        if len(tries) < 3:
+            rename(services, [looked_at, dropped][len(tries) - 1])
+        work.drop()
+        work.fetch(Organization, changed).rename(now=now)
+
+    services.works.run(decide)
+
+    assert tries == [1, 2, 2]
+    assert [services.store.fetch(Organization, id).version for id in (dropped, changed)] == [2, 2]
