@@ -38,7 +38,6 @@ class PaymentStanding:
 GOOD = PaymentStanding(Standing.GOOD)
 UNPAID = frozenset({"payment_failed", "subscription_unpaid"})
 """Of the reasons those that are one to the customer: the provider gives up some time after the payments failed."""
-_RUNNING = (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING)
 
 
 class PaymentFollowed(Aggregate.Event):
@@ -103,11 +102,8 @@ def _worst_failure(subscription: Subscription) -> tuple[int, datetime] | None:
     """The highest failed attempt of an overdue invoice and when it failed; of equals the earliest.
 
     A subscription that is past due though no failure is known has failed once: the report of it was lost or is late.
-    One that the provider calls active after a failure has its newer invoices paid: the older debt is between the two.
     """
     latest = [max(subscription.payments.failures[invoice].items()) for invoice in subscription.overdue]
-    if subscription.terms.status in _RUNNING:
-        latest = [each for each in latest if each[1] >= subscription.seen.at]
     if latest:
         return max(latest, key=lambda failure: (failure[0], -failure[1].timestamp()))
     if subscription.terms.status is SubscriptionStatus.PAST_DUE and not _paid_since_reported(subscription):

@@ -31,9 +31,11 @@ def run(services: Services, stop: threading.Event) -> None:
     worker = Worker(broker, queues={queue}, worker_threads=THREADS, worker_timeout=_LOOK_EVERY)
     worker.start()
     try:
-        while not stop.wait(1.0):
+        is_over = False
+        while not is_over:
             services.process_beats.beat("worker")
             _count_deliveries(services)
+            is_over = stop.wait(1.0)
     finally:
         worker.stop(timeout=_STOP_WITHIN)
         deliveries.close(_STOP_WITHIN / 1000)

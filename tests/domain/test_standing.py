@@ -99,25 +99,6 @@ def test_a_payment_in_between_heals():
     assert of(subscription, day(30)) == GOOD
 
 
-def test_who_pays_the_newer_invoice_works_while_the_provider_says_so_and_not_once_that_fails_too():
-    subscription = started()
-    failed(subscription, 3, day(0))
-    report(subscription, Status.PAST_DUE, day(0))
-    subscription.invoice_settled(NEXT_INVOICE, paid_at=day(30), now=day(30))
-    assert of(subscription, day(30)).standing is Standing.SUSPENDED
-    report(subscription, Status.ACTIVE, day(30))
-    assert of(subscription, day(30)) == GOOD
-    failed(subscription, 4, day(31))
-    assert of(subscription, day(31)).standing is Standing.SUSPENDED
-
-
-def test_an_active_status_of_the_second_of_a_failure_was_before_it():
-    subscription = started()
-    report(subscription, Status.ACTIVE, day(30))
-    failed(subscription, 1, day(30))
-    assert of(subscription, day(31)).standing is Standing.GRACE
-
-
 def test_a_failure_that_is_reported_after_the_payment_is_history():
     subscription = started()
     subscription.invoice_settled(INVOICE, paid_at=day(1), now=day(1))
