@@ -102,8 +102,10 @@ class Billing:
             if reading.fact is None:
                 self._ignore(provider_event_id, reading.reason)
                 return
+            asked: dict[str, bool] = {}
+            apply = partial(self._apply, provider_event_id, provider, reading, asked)
             try:
-                self._follow(provider_event_id, provider, reading)
+                self._again_with_parents(apply, provider, asked)
             except NotOurs as nothing:
                 self._ignore(provider_event_id, str(nothing))
 
@@ -145,11 +147,6 @@ class Billing:
     def _settle(self, work: Work, subscription_id: UUID, now: datetime) -> None:
         self._entitling.settle(work, work.fetch(Subscription, subscription_id), now)
 
-    def _follow(self, id: UUID, provider: str, reading: Reading) -> None:
-        """With what the report depends on and has not arrived; it waits when that cannot be had."""
-        asked: dict[str, bool] = {}
-        self._again_with_parents(lambda: self._apply(id, provider, reading, asked), provider, asked)
-
     def _ignore(self, id: UUID, reason: str) -> None:
         self._store.change(
             ProviderEvent,
@@ -159,6 +156,7 @@ class Billing:
         )
 
     def _apply(self, id: UUID, provider: str, reading: Reading, asked: Mapping[str, bool]) -> None:
+        """The report's consequences; it waits when what it depends on has not arrived and cannot be had."""
         arrived: list[str] = []
 
         def decide(work: Work, now: datetime) -> None:
@@ -169,6 +167,7 @@ class Billing:
             except ParentUnknown as unknown:
                 if unknown.reference not in asked:
                     raise
+                arrived.clear()
                 self._defer(work, id, unknown.reference, now)
                 return
             event = work.fetch(ProviderEvent, id)
