@@ -52,13 +52,13 @@ class LeaseClaims:
         if type(claims) is not dict:
             raise LeaseInvalid()
         try:
-            values: Any = _stated(claims)
+            values = (*_stated(claims), claims.get("bor") is True)
             ids = UUID(claims["sid"]), UUID(claims["lic"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LeaseInvalid() from error
         if tuple(map(type, values)) != _EXPECTED:  # not isinstance: True would pass for a seat number
             raise LeaseInvalid()
-        return cls(*(*ids, *values, claims.get("bor") is True))
+        return cls(*ids, *values)
 
 
 _TYPES = {  # in the order of the fields
@@ -71,7 +71,7 @@ _TYPES = {  # in the order of the fields
     "product": str,
     "features": dict,
 }
-_EXPECTED = tuple(_TYPES.values())
+_EXPECTED = (*_TYPES.values(), bool)
 _stated = itemgetter(*_TYPES)
 
 
