@@ -32,7 +32,7 @@ from tests.api.shop import CATALOG, license_of, subscription_of
 
 PATIENCE = 60
 """Seconds for an answer, on a machine that does much else."""
-EXAMPLES = 6
+EXAMPLES = 8
 """For each operation, each credential, and each of good and bad input; all of it in less than a minute."""
 CHECKS = [
     not_a_server_error,
